@@ -1,0 +1,69 @@
+package consensus
+
+// EpochID names one state of a group: a hash over its GroupContext and its
+// confirmation tag, so over its whole history and its secrets. An epoch number
+// names nothing once a group has forked.
+type EpochID [32]byte
+
+// CommitID names one commit on one parent: a hash over both.
+type CommitID [32]byte
+
+// Account is a person's public account key; accounts vote, devices do not.
+type Account [32]byte
+
+// Class orders what a commit does; the lower class wins (doc.go, Rank 1).
+type Class uint8
+
+const (
+	ClassRemove   Class = iota // takes out a leaf of another account
+	ClassChange                // adds, context extensions, PSK, ReInit
+	ClassMaintain              // empty, path only, updates
+	ClassResync                // external commit that replaces its own old leaf
+	ClassJoin                  // external commit that joins
+)
+
+// Role is what an account may do; the higher role wins between two removals.
+type Role uint8
+
+const (
+	RoleMember Role = iota
+	RoleAdmin
+	RoleOwner
+)
+
+// Epoch is what the rule needs to know of a state.
+type Epoch struct {
+	ID     EpochID
+	Number uint64    // MLS epoch number; names nothing, feeds slots and text
+	Roster []Account // the accounts in it, each once, sorted: who votes on its children
+}
+
+// Candidate is a commit whose validity on its parent has been established, or,
+// where Header is set, one known only by its signed header.
+type Candidate struct {
+	ID      CommitID
+	Parent  EpochID
+	Child   Epoch
+	Author  Account
+	Class   Class
+	Role    Role   // of the author, in the parent
+	Slot    uint32 // of the author's leaf, in the parent: see Slots
+	Carries bool   // carries another account's intent: exempt from the cool-down
+	Header  bool   // not materialised here: counts for weight, cannot be entered
+}
+
+// Vote says which state an account holds to be the head. Its signature has
+// been checked before it comes here.
+type Vote struct {
+	Account Account
+	Seq     uint64 // grows with each vote of the account in the group
+	Head    EpochID
+}
+
+// Move is how the head moved: from From, back over Undo (newest first), then
+// forward over Redo. Both lists are empty where it stayed.
+type Move struct {
+	From, To EpochID
+	Undo     []CommitID
+	Redo     []CommitID
+}

@@ -1,0 +1,3 @@
+// Package consensus decides which commit is the next epoch; it knows no MLS
+// and no bytes.
+package consensus
