@@ -57,9 +57,10 @@ func (w *Writer) Optional(present bool) bool {
 
 // Varint appends a length header (RFC 9420 §2.1.2). It panics past MaxVarint:
 // no caller may build a vector that cannot be sent.
-func (w *Writer) Varint(n int) { w.b = appendVarint(w.b, n) }
+func (w *Writer) Varint(n int) { w.b = AppendVarint(w.b, n) }
 
-func appendVarint(b []byte, n int) []byte {
+// AppendVarint is Varint for those who build on a buffer of their own.
+func AppendVarint(b []byte, n int) []byte {
 	switch {
 	case n < 0 || n > MaxVarint:
 		panic(fmt.Sprintf("wire: vector of %d bytes cannot be headed", n))
@@ -83,7 +84,7 @@ func (w *Writer) Vector(body func(*Writer)) {
 		return
 	}
 	var head [4]byte
-	h := appendVarint(head[:0], n)
+	h := AppendVarint(head[:0], n)
 	extra := len(h) - 1
 	w.b = append(w.b, h[:extra]...)
 	copy(w.b[start+1+extra:], w.b[start+1:start+1+n])
