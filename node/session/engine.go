@@ -1,0 +1,152 @@
+package session
+
+import (
+	"errors"
+	"io"
+)
+
+// Engine is the group cryptography a session stands on: everything that is not
+// bound to one epoch. Two engines exist: package mls behind engine_mls.go, and
+// testnet/sim/standin, which has the same semantics with hashes in place of
+// cryptography, so that a schedule of a thousand members costs what scheduling
+// costs. An Engine keeps nothing between calls that a caller could see.
+type Engine interface {
+	// Public is the verification key of a signature secret.
+	Public(secret []byte) [32]byte
+	// Sign signs content for the purpose that label names.
+	Sign(secret []byte, label string, content []byte) []byte
+	// Verify reports whether signature is public's over content under label.
+	Verify(public [32]byte, label string, content, signature []byte) bool
+
+	// Seal encrypts plain under a key of one of our exporters and binds aad.
+	Seal(key Key, aad, plain []byte, rand io.Reader) ([]byte, error)
+	// Open undoes Seal; false says that the key or a byte is wrong.
+	Open(key Key, aad, sealed []byte) ([]byte, bool)
+
+	// NewKeyPackage makes a key package of self and its private half.
+	NewKeyPackage(self Identity, now Time, rand io.Reader) (Package, error)
+	// ReadKeyPackage checks a key package and says whose it is. now is the
+	// clock of whoever is about to use it: receivers of the commit never check
+	// a lifetime, as clocks would then decide validity.
+	ReadKeyPackage(public []byte, now Time) (Leaf, error)
+
+	// Create starts a group of one, epoch 0, with context as its policy.
+	Create(self Identity, group, context []byte, rand io.Reader) (Epoch, error)
+	// Join enters by a Welcome that answers one of packages; the index of that
+	// one is returned.
+	Join(self Identity, welcome []byte, packages []Package) (Epoch, int, error)
+	// Restore takes back what Epoch.Save gave.
+	Restore(self Identity, saved []byte) (Epoch, error)
+	// RestoreKeys takes back what Keys.Save gave.
+	RestoreKeys(self Identity, saved []byte) (Keys, error)
+}
+
+// Epoch is one epoch as one member holds it: a value that never changes.
+// Making or applying a commit gives another Epoch and leaves this one whole,
+// so several children of one epoch can be held at once.
+type Epoch interface {
+	ID() EpochID
+	Number() uint64
+	Group() []byte
+	// Context is the policy (policy.go) that the group context carries.
+	Context() []byte
+	// Members are the occupied leaves in order of index. Not to be changed.
+	Members() []Leaf
+	// Self is the index of my own leaf.
+	Self() uint32
+	// Export derives a secret of this epoch (RFC 9420 §8.5).
+	Export(label string, size int) []byte
+	// Authenticator is equal among members exactly where the epoch is.
+	Authenticator() []byte
+	// Commit makes a child of this epoch. A change with nothing in it renews
+	// my leaf's keys, as does every commit with a path.
+	Commit(e Edit, rand io.Reader) (Built, error)
+	// Apply opens a foreign commit on this epoch. Its errors are ErrOwn,
+	// ErrPath, or, for all else, wrap ErrInvalid.
+	Apply(commit []byte) (Applied, error)
+	// Keys are the message keys of the epoch as they were when it began.
+	Keys() Keys
+	// Save serializes the state with its secrets.
+	Save() []byte
+}
+
+// Keys are the message keys of one epoch, shared by all that hold it. They are
+// consumed by use; what a use consumed is returned as a record, which must be
+// durable before the use is acted on, and is never rolled back.
+type Keys interface {
+	// Protect encrypts plain, binding aad, under my next generation.
+	Protect(plain, aad []byte, rand io.Reader) (message, record []byte, err error)
+	// Unprotect opens a message once. Its errors are ErrOwn, ErrConsumed, or,
+	// for all else, wrap ErrInvalid.
+	Unprotect(message []byte) (Opened, error)
+	// Record replays a record of a leaf, of this or an earlier process.
+	Record(leaf uint32, record []byte) error
+	// Save serializes the keys as they are now.
+	Save() []byte
+}
+
+// The ways a commit or message can fail that a session tells apart.
+var (
+	ErrInvalid  = errors.New("session: not valid on this epoch")
+	ErrOwn      = errors.New("session: made by this device")
+	ErrPath     = errors.New("session: its path cannot be opened here")
+	ErrConsumed = errors.New("session: its key was used already")
+)
+
+// Key is a symmetric key of an exporter.
+type Key [32]byte
+
+// Identity is who acts: a device, the certificate by which its account vouches
+// for it, and the device's signature secret.
+type Identity struct {
+	Account     Account
+	Device      Device
+	Certificate []byte
+	Secret      []byte
+}
+
+// Leaf is one device in a group.
+type Leaf struct {
+	Index       uint32
+	Device      Device
+	Certificate []byte
+	Stamp       [32]byte // changes whenever the leaf does: its encryption key
+}
+
+// Package is a key package with its private half.
+type Package struct{ Public, Private []byte }
+
+// Edit is what a commit does. All of it holds or none.
+type Edit struct {
+	Add     [][]byte // key packages
+	Remove  []uint32 // leaf indexes, never my own
+	Context []byte   // a new policy; nil leaves it
+	Data    []byte   // authenticated with the commit: the intents it carries
+}
+
+// Built is a commit of mine. Its effect is described as Apply would describe
+// it to another member, so that own and foreign commits take one route.
+type Built struct {
+	Commit  []byte
+	Welcome []byte // for the added, or nil
+	Applied Applied
+}
+
+// Applied is what a valid commit does.
+type Applied struct {
+	Author  uint32 // leaf index in the parent
+	Added   []Leaf
+	Removed []uint32
+	Context bool // the policy was replaced (perhaps by itself)
+	Data    []byte
+	Child   EpochID // known even where Next is nil
+	Next    Epoch   // nil: it removes me
+}
+
+// Opened is a message and what opening it consumed.
+type Opened struct {
+	Leaf   uint32
+	Plain  []byte
+	AAD    []byte
+	Record []byte
+}
