@@ -1,0 +1,269 @@
+// Chat: groups, what was said, who is there. The page keeps no truth of its
+// own: it shows what the node said and asks again when an event says so.
+
+import { call, get, post, seg } from './api.js';
+import { $, el, name, visible, clock, ask, field } from './dom.js';
+
+const page = 100; // messages loaded at once
+let me = null;
+let groups = [];
+let current = null; // GroupDetail
+let lines = new Map(); // message id -> its list item
+let reply = null;
+
+export async function start(status) {
+  me = status;
+  $('composer').addEventListener('submit', (e) => { e.preventDefault(); send(); });
+  $('text').addEventListener('keydown', (e) => {
+    if (e.key === 'Enter' && !e.shiftKey && !e.isComposing) { e.preventDefault(); send(); }
+    if (e.key === 'Escape') answer(null);
+  });
+  $('new-group').addEventListener('click', newGroup);
+  $('new-link').addEventListener('click', () => newLink());
+  $('add-contact').addEventListener('click', addContact);
+  await refresh();
+  if (groups.length) await open(groups[0].id);
+  else welcome();
+}
+
+export function shown() { $('text').focus(); }
+
+export const groupList = () => groups;
+export const currentGroup = () => current?.id;
+
+async function refresh() {
+  groups = await get('groups') ?? [];
+  const list = groups.map((g) => el('li', {}, el('button', { 'aria-current': String(g.id === current?.id), onclick: () => open(g.id) },
+    name(g.name), g.unread ? el('span', { class: 'badge', text: String(g.unread), 'aria-label': g.unread + ' unread' }) : null)));
+  $('group-list').replaceChildren(...list);
+  const [invitations, contacts] = await Promise.all([get('invitations'), get('contacts')]);
+  $('asks').replaceChildren(...(invitations ?? []).map(invitation), ...(contacts ?? []).filter((c) => c.state === 'request').map(request));
+}
+
+function invitation(i) {
+  const done = (verb) => async () => {
+    const r = await post('invitations/' + seg(i.id) + '/' + verb);
+    await refresh();
+    if (verb === 'accept' && r) await open(r.id);
+  };
+  return el('div', { class: 'card' }, el('p', {}, name(i.from_name), i.stranger ? ' (nobody you know)' : '', ' invites you to ', name(i.name), '.'),
+    el('button', { text: 'Join', onclick: guard(done('accept')) }), ' ', el('button', { text: 'Decline', onclick: guard(done('decline')) }));
+}
+
+function request(c) {
+  const reply = (accept) => guard(async () => { await post('contacts/' + seg(c.account) + '/answer', { accept }); await refresh(); });
+  return el('div', { class: 'card' }, el('p', {}, name(c.name || c.claims), ' would like to be a contact. ', c.hello ? el('q', { text: visible(c.hello) }) : ''),
+    el('button', { text: 'Accept', onclick: reply(true) }), ' ', el('button', { text: 'Refuse', onclick: reply(false) }));
+}
+
+function welcome() {
+  $('talk-name').textContent = 'Nobody here yet';
+  $('timeline').replaceChildren(el('li', { class: 'note', text: 'Invite somebody with a link, or add a contact with the link they gave you. Then make a group.' }));
+  $('composer').hidden = true;
+}
+
+async function open(id) {
+  current = await get('groups/' + seg(id));
+  $('composer').hidden = current.state !== 'active';
+  answer(null);
+  const p = await get('groups/' + seg(id) + '/messages?limit=' + page);
+  lines = new Map();
+  $('timeline').replaceChildren();
+  if (p.more) $('timeline').append(el('li', { class: 'note' }, el('button', { text: 'Earlier messages', onclick: guard(() => earlier(p.messages[0].seq)) })));
+  for (const m of p.messages) add(m);
+  head();
+  $('timeline').scrollTop = $('timeline').scrollHeight;
+  await markRead();
+}
+
+async function earlier(before) {
+  const p = await get('groups/' + seg(current.id) + '/messages?limit=' + page + '&before=' + before);
+  const top = $('timeline').firstChild;
+  top.remove();
+  const first = $('timeline').firstChild;
+  for (const m of p.messages) $('timeline').insertBefore(line(m), first);
+  if (p.more) $('timeline').prepend(el('li', { class: 'note' }, el('button', { text: 'Earlier messages', onclick: guard(() => earlier(p.messages[0].seq)) })));
+}
+
+async function markRead() {
+  const seen = document.visibilityState === 'visible' && !$('chat').hidden;
+  if (seen && current && groups.find((g) => g.id === current.id)?.unread) {
+    await post('groups/' + seg(current.id) + '/read', { seq: 0 });
+    await refresh();
+  }
+}
+
+function head() {
+  $('talk-name').replaceChildren(name(current.name));
+  const all = current.agreed === current.members;
+  $('talk-epoch').replaceChildren(`epoch ${current.epoch.number} `,
+    el('span', { class: all ? 'ok' : 'warn', text: all ? `✓ agreed ${current.agreed}/${current.members}` : `agreed ${current.agreed}/${current.members}` }),
+    current.rivals ? ` · ${current.rivals} rival${current.rivals > 1 ? 's' : ''}` : '', ' · ',
+    el('span', { class: 'print', text: current.epoch.print, title: 'Two people who read the same letters share the same state.' }));
+  $('details').replaceChildren(el('h2', { text: `Members · ${current.members}` }), ...current.roster.map(member),
+    el('div', { class: 'tools' },
+      el('button', { text: 'Invite', onclick: invite }), el('button', { text: 'Link', onclick: () => newLink(current.id) }),
+      el('button', { text: 'Rename', onclick: rename }), el('button', { text: 'Renew my keys', onclick: guard(() => post('groups/' + seg(current.id) + '/rotate')) }),
+      el('button', { text: 'Leave', onclick: leave })));
+}
+
+function member(m) {
+  const state = [m.me ? 'you' : m.online ? 'reachable' + (m.path ? ', ' + m.path : '') : 'away', m.role,
+    m.devices.length > 1 ? m.devices.length + ' devices' : '', m.verified ? 'verified' : '', m.blocked ? 'blocked' : '', m.agrees ? '' : 'votes elsewhere'].filter(Boolean);
+  const line = el('div', { class: 'member' }, name(m.name), el('br'), el('small', { text: state.join(' · ') }));
+  if (!m.me) line.append(' ', el('button', { class: 'small', text: '…', 'aria-label': 'What can be done about ' + visible(m.name), onclick: () => about(m) }));
+  return line;
+}
+
+function line(m) {
+  const li = el('li', { class: m.mine ? 'mine' : '', 'data-id': m.id, 'data-seq': m.seq });
+  const fate = el('span', { class: 'fate' });
+  const text = m.kind === 'text' ? visible(m.text) : `[${visible(m.kind)}: this version does not show it]`;
+  li.append(el('div', {}, el('span', { class: 'who' }, name(m.mine ? 'you' : m.name)), el('time', { datetime: m.sent, text: clock(m.sent) }),
+    m.orphan ? el('span', { class: 'fate', text: ' · read on a branch that lost; it stands', title: 'The commit this was sent under lost to a rival.' }) : null, ' ', fate,
+    el('button', { class: 'small', text: 'Reply', onclick: () => answer(m) }), el('button', { class: 'small', text: '＋', 'aria-label': 'React', onclick: () => react(m) }),
+    el('button', { class: 'small', text: 'Why?', onclick: () => why(m.id) })),
+  m.reply_to ? el('p', { class: 'quote', text: quoted(m.reply_to) }) : null, el('p', { class: 'body', text }), el('div', { class: 'reactions' }));
+  li.fate = fate;
+  if (m.progress) progress(fate, m.progress);
+  lines.set(m.id, li);
+  return li;
+}
+
+function add(m) {
+  if (m.kind === 'reaction') {
+    const to = lines.get(m.reply_to);
+    if (to) { to.querySelector('.reactions').append(el('span', { title: visible(m.name), text: visible(m.text) })); lines.set(m.id, to); }
+    return;
+  }
+  if (lines.has(m.id)) return;
+  const list = $('timeline');
+  const end = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+  list.append(line(m));
+  if (end) list.scrollTop = list.scrollHeight;
+}
+
+function progress(at, p) {
+  at.textContent = {
+    queued: 'queued: nobody else has it yet', handed: `handed to ${p.peers} peer${p.peers === 1 ? '' : 's'}`,
+    delivered: `delivered ${p.delivered}/${p.of}`, read: `delivered ${p.delivered}/${p.of}, read by ${p.read}`, held: 'held: somebody new would read it',
+  }[p.state] ?? p.state;
+  at.dataset.state = p.state;
+}
+
+const quoted = (id) => visible(lines.get(id)?.querySelector('.body')?.textContent.slice(0, 120) ?? 'an earlier message');
+
+function note(kind, text) {
+  $('timeline').append(el('li', { class: 'note ' + kind, text: visible(text) }));
+  $('timeline').scrollTop = $('timeline').scrollHeight;
+}
+
+// event is one line of the node's log.
+export async function event(e) {
+  try {
+    if (['invitation', 'contact', 'group'].includes(e.type)) await refresh();
+    if (e.type === 'trouble' && !e.group) note('trouble', e.text);
+    if (!current && groups.length) { await open(groups[0].id); return; }
+    if (e.type === 'message' && e.group !== current?.id) { await refresh(); return; }
+    if (!current || e.group !== current.id) { if (e.type === 'peer' && current) await detail(); return; }
+    if (e.type === 'message') { add(e.message); await refresh(); await markRead(); }
+    if (e.type === 'delivery') { const li = lines.get(e.delivery.message); if (li) progress(li.fate, e.delivery.progress); }
+    if (['member', 'fork', 'gap', 'trouble'].includes(e.type) || (e.type === 'group' && e.change.what !== 'joined')) note(e.type, e.text);
+    if (e.type === 'operation' && ['denied', 'superseded', 'expired'].includes(e.operation.state)) note('trouble', e.text);
+    if (['member', 'epoch', 'fork', 'group'].includes(e.type)) await detail();
+  } catch (err) { note('trouble', err.message); }
+}
+
+async function detail() {
+  current = await get('groups/' + seg(current.id));
+  head();
+}
+
+async function send() {
+  const text = $('text').value;
+  if (!text.trim() || !current) return;
+  $('text').value = '';
+  const to = reply;
+  answer(null);
+  try {
+    const r = await post('groups/' + seg(current.id) + '/messages', { text, reply_to: to?.id });
+    add(r.message);
+  } catch (e) { $('text').value = text; note('trouble', e.message); }
+}
+
+function answer(m) {
+  reply = m;
+  $('replying').hidden = !m;
+  if (m) { $('replying').textContent = 'Replying to: ' + quoted(m.id) + ' (Escape to stop)'; $('text').focus(); }
+}
+
+function react(m) {
+  ask('React', [el('div', { class: 'tools' }, ...['👍', '❤️', '😄', '🎉', '😮', '😢'].map((r) => el('button', { text: r, type: 'button', onclick: guard(async () => {
+    $('ask').close();
+    add((await post('groups/' + seg(current.id) + '/messages', { text: r, kind: 'reaction', reply_to: m.id })).message);
+  }) })))], null);
+}
+
+async function why(message) {
+  const w = await get('groups/' + seg(current.id) + '/why?message=' + seg(message));
+  const rows = [['Missing', (w.missing ?? []).join('; ')], ['Cause', w.cause], ['To do', w.fix], ['Privacy', w.privacy]].filter((r) => r[1]);
+  ask('Why', [el('p', { text: w.verdict }), el('dl', {}, ...rows.flatMap(([k, v]) => [el('dt', { text: k }), el('dd', { text: v })]))], null);
+}
+
+// guard shows what a handler throws.
+function guard(f) { return () => Promise.resolve(f()).catch((e) => ask('That did not work', [el('p', { text: e.message })], null)); }
+
+function newGroup() {
+  ask('New group', [field('Name', { name: 'name', required: true, maxlength: 64 })], async (f) => {
+    const g = await post('groups', { name: f.name });
+    await refresh();
+    await open(g.id);
+  }, 'Create');
+}
+
+async function newLink(group) {
+  try {
+    const l = await post('links', { group, uses: 1, ttl_seconds: 86400 });
+    const picture = await (await fetch('/qr', { method: 'POST', body: l.url })).blob();
+    const src = await new Promise((ok) => { const r = new FileReader(); r.onload = () => ok(r.result); r.readAsDataURL(picture); });
+    ask('Invitation', [el('p', { text: 'Good once, until ' + new Date(l.expires).toLocaleString() + '. Give it to one person; whoever has it can ask to be a contact.' }),
+      el('img', { class: 'qr', src, alt: 'The link as a QR code' }), el('code', { text: l.url })], null);
+  } catch (e) { ask('No link could be made', [el('p', { text: e.message })], null); }
+}
+
+function addContact() {
+  ask('Add a contact', [field('Their link (covey:…)', { name: 'link', required: true, autocomplete: 'off' }), field('What you call them', { name: 'name', maxlength: 64 }),
+    field('A word to them', { name: 'hello', maxlength: 256 })], async (f) => {
+    await post('contacts', { link: f.link.trim(), name: f.name || undefined, hello: f.hello || undefined });
+    await refresh();
+  }, 'Add');
+}
+
+async function invite() {
+  const known = (await get('contacts') ?? []).filter((c) => c.state === 'known' && !current.roster.some((m) => m.account === c.account));
+  if (!known.length) { ask('Invite', [el('p', { text: 'All your contacts are here already. Add one first, or make a link.' })], null); return; }
+  ask('Invite to ' + visible(current.name), [el('label', {}, 'Contact', el('select', { name: 'contact' }, ...known.map((c) => el('option', { value: c.account, text: visible(c.name || c.claims) }))))],
+    (f) => post('groups/' + seg(current.id) + '/members', { contact: f.contact }), 'Invite');
+}
+
+function rename() {
+  ask('Rename the group', [field('Name', { name: 'name', required: true, maxlength: 64, value: current.name })], (f) => call('PATCH', 'groups/' + seg(current.id), { name: f.name }), 'Rename');
+}
+
+function leave() {
+  ask('Leave ' + visible(current.name) + '?', [el('p', { text: 'You will read nothing that is sent after. What you have stays here.' })], () => post('groups/' + seg(current.id) + '/leave'), 'Leave');
+}
+
+async function about(m) {
+  const at = 'groups/' + seg(current.id) + '/members/' + seg(m.account);
+  const body = [el('p', {}, name(m.name), ` · ${m.role}`), el('p', { class: 'print', text: m.account })];
+  if (m.contact) {
+    const c = await get('contacts/' + seg(m.account));
+    body.push(el('p', { text: 'Compare these words with them, aloud or side by side. Both see the same:' }), el('p', { class: 'print', text: c.words }), el('p', { class: 'print', text: c.number }),
+      el('button', { type: 'button', text: c.verified ? 'Not verified after all' : 'They match', onclick: guard(async () => { await post('contacts/' + seg(m.account) + '/verify', { verified: !c.verified }); $('ask').close(); await detail(); }) }), ' ',
+      el('button', { type: 'button', text: c.state === 'blocked' ? 'Unblock' : 'Block', onclick: guard(async () => { await post('contacts/' + seg(m.account) + '/block', { blocked: c.state !== 'blocked' }); $('ask').close(); await detail(); }) }), ' ');
+  }
+  body.push(el('label', {}, 'Role', el('select', { name: 'role' }, ...['member', 'admin', 'owner'].map((r) => el('option', { value: r, text: r, selected: r === m.role })))),
+    el('button', { type: 'button', text: 'Remove from the group', onclick: guard(async () => { await call('DELETE', at); $('ask').close(); }) }));
+  ask('About a member', body, async (f) => { if (f.role !== m.role) await call('PATCH', at, { role: f.role }); }, 'Save role');
+}
