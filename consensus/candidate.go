@@ -5,11 +5,16 @@ package consensus
 // names nothing once a group has forked.
 type EpochID [32]byte
 
-// CommitID names one commit on one parent: a hash over both.
+// CommitID names one commit on one parent: a hash over both. The rule never
+// decides by it: any member can frame another's signed commit anew, so the
+// same commit may arrive under two of them. See Rank 4 in doc.go.
 type CommitID [32]byte
 
 // Account is a person's public account key; accounts vote, devices do not.
 type Account [32]byte
+
+// Device is the signature key of one device of an account.
+type Device [32]byte
 
 // Class orders what a commit does; the lower class wins (doc.go, Rank 1).
 type Class uint8
@@ -31,11 +36,26 @@ const (
 	RoleOwner
 )
 
-// Epoch is what the rule needs to know of a state.
+// Epoch is what the rule needs to know of a state. A Chain keeps the slices it
+// is given; nobody may change them afterwards.
 type Epoch struct {
 	ID     EpochID
 	Number uint64    // MLS epoch number; names nothing, feeds slots and text
-	Roster []Account // the accounts in it, each once, sorted: who votes on its children
+	Roster []Account // the accounts in it, each once, sorted
+
+	// Voters are the accounts that vote on its children, each once, sorted, at
+	// most Params.Committee of them: see Committee. Nil means all of Roster.
+	Voters []Account
+
+	// Trail is what the cool-down must know of the commits that led here,
+	// newest first. It is read only of a root: below one the Chain knows.
+	Trail []Step
+}
+
+// Step is one commit of a Trail.
+type Step struct {
+	Author Account
+	Class  Class
 }
 
 // Candidate is a commit whose validity on its parent has been established, or,
@@ -43,7 +63,7 @@ type Epoch struct {
 type Candidate struct {
 	ID      CommitID
 	Parent  EpochID
-	Child   Epoch
+	Child   Epoch // of a Header, Roster may be nil: the parent's is then taken
 	Author  Account
 	Class   Class
 	Role    Role   // of the author, in the parent
@@ -53,10 +73,14 @@ type Candidate struct {
 }
 
 // Vote says which state an account holds to be the head. Its signature has
-// been checked before it comes here.
+// been checked before it comes here, and that Device is one of Account's.
+//
+// Seq orders the votes of an account: a device votes with more than it has
+// seen of any device of its account. Chain.NextSeq picks it.
 type Vote struct {
 	Account Account
-	Seq     uint64 // grows with each vote of the account in the group
+	Device  Device
+	Seq     uint64
 	Head    EpochID
 }
 
@@ -67,3 +91,6 @@ type Move struct {
 	Undo     []CommitID
 	Redo     []CommitID
 }
+
+// Stayed reports that the head did not move.
+func (m Move) Stayed() bool { return m.From == m.To }
