@@ -7,7 +7,7 @@
 // dhkem.go.
 //
 // Read suite.go (the table), hash.go and label.go (§5.1.2, §8), kem.go and
-// dhkem.go (keys), hpke.go (§5.1.3), sign.go (§5.1.2), fork.go.
+// dhkem.go (keys), hpke.go (§5.1.3), sign.go (§5.1.2), forkjoin.go.
 //
 // # Decisions
 //

@@ -53,6 +53,14 @@ func (k *PrivateKey) Public() *PublicKey { return k.pub }
 // Bytes is the key's serialization, for storage; it aliases the key.
 func (k *PrivateKey) Bytes() Secret { return k.raw }
 
+// Clone copies the secret, so that one owner can erase without the other. The
+// public half is shared.
+func (k *PrivateKey) Clone() *PrivateKey {
+	c := *k
+	c.raw = k.raw.Clone()
+	return &c
+}
+
 // Erase makes the key unusable; whoever shares it loses it too.
 func (k *PrivateKey) Erase() {
 	k.raw.Erase()

@@ -226,7 +226,11 @@ func TestErase(t *testing.T) {
 	eachSuite(t, func(t *testing.T, s *suite.Suite) {
 		key := ok(s.GenerateKeyPair(stream(1)))(t)
 		raw, ct := key.Bytes(), ok(s.EncryptWithLabel(stream(2), key.Public(), "x", nil, nil))(t)
+		clone := key.Clone()
 		key.Erase()
+		if _, err := s.DecryptWithLabel(clone, "x", nil, ct); err != nil {
+			t.Errorf("a clone dies with its original: %v", err)
+		}
 		if !bytes.Equal(raw, make([]byte, len(raw))) {
 			t.Error("the private key is still there")
 		}
