@@ -1,0 +1,59 @@
+package mesh
+
+import "time"
+
+const (
+	// MaxGossip is the size of one gossip message, in bytes. Larger ones
+	// pubsub would drop without a word.
+	MaxGossip = 96 << 10
+	// MaxFrame is the size of one frame of a stream, in bytes: a batch of
+	// envelopes, the largest of which has 1 MiB.
+	MaxFrame = 4 << 20
+
+	// outboundQueue is the RPCs pubsub queues for a peer, and subscriptionBuffer
+	// the messages it queues for us. At the defaults of 32, a burst of 1,000
+	// messages delivers 29 of them.
+	outboundQueue      = 512
+	subscriptionBuffer = 1024
+	validateQueue      = 512
+	// gossipRate is the messages a second that one peer may forward to us, and
+	// gossipBurst how many at once: ten times what two cores deliver.
+	gossipRate  = 5000
+	gossipBurst = 10000
+	// maxHeard bounds the topics remembered of one peer: each group has at most
+	// two, and few people are in a hundred groups. maxTopicName is their length.
+	maxHeard     = 256
+	maxTopicName = 128
+
+	// writerQueue and writerBytes bound the frames that wait for one peer; what
+	// is over is refused, and the sender's session tries again.
+	writerQueue = 256
+	writerBytes = 16 << 20
+	// idleWriter is how long a stream is kept open for the next frame.
+	idleWriter = time.Minute
+	// streamTimeout is how long opening a stream, or writing or answering one
+	// message on it, may take.
+	streamTimeout = 20 * time.Second
+	// maxInbound is the inbound streams served at once, and maxInboundPeer those
+	// of one peer.
+	maxInbound     = 128
+	maxInboundPeer = 8
+
+	// connLow and connHigh are the connections between which the connection
+	// manager trims. Known peers are never trimmed.
+	connLow, connHigh = 64, 128
+	// keepEvery is how often the keeper looks for known peers to dial,
+	// dialsAtOnce how many it dials at a time. Without it, two halves of a
+	// network that were parted for a minute never meet again.
+	keepEvery   = 20 * time.Second
+	dialsAtOnce = 4
+	// retryFirst and retryLast bound the wait before a peer that could not be
+	// reached is dialled again.
+	retryFirst = 5 * time.Second
+	retryLast  = 5 * time.Minute
+	// dialTimeout ends one attempt.
+	dialTimeout = 10 * time.Second
+	// strangerScore lies below the publish threshold and above the graylist.
+	strangerScore    = -150
+	publishThreshold = -100
+)
