@@ -109,6 +109,7 @@ type GroupChange struct {
 type NewMessage struct {
 	Text    string `json:"text" minLength:"1" maxLength:"32768"`
 	ReplyTo string `json:"reply_to,omitempty"`
+	Kind    string `json:"kind,omitempty" enum:"text,reaction" doc:"text where empty. A reaction is a sign in answer to ReplyTo."`
 }
 
 // MessageQuery selects messages. Without After and Before it asks for the

@@ -1,0 +1,276 @@
+package tui
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/covey-p2p/covey/node/api"
+)
+
+// page is how many messages are loaded when a group is opened.
+const page = 200
+
+// keep bounds the lines of one timeline: older ones are read again on demand.
+const keep = 2000
+
+// A job runs off the loop and returns what to do on it; nil for nothing.
+type job func(context.Context) apply
+
+// An apply changes the desk, on the loop, and may ask for a further job.
+type apply func(*desk) job
+
+// line is one entry of the timeline: a message, or a note that the node made.
+type line struct {
+	message *api.Message
+	note    string
+	kind    api.EventType
+	at      string
+	reacts  []string
+}
+
+// desk is what the face knows. Its loop owns it.
+type desk struct {
+	client *api.Client
+	extra  []Command
+
+	status  api.Status
+	groups  []api.Group
+	open    api.GroupDetail
+	lines   []line
+	byID    map[string]int // message id -> index in lines
+	asks    []string       // what waits for an answer, a sentence each
+	reply   string         // id of the message being answered
+	notice  string         // last thing said to the person, below the timeline
+	pending string         // what is being waited for
+}
+
+func newDesk(c *api.Client, extra []Command) *desk {
+	return &desk{client: c, extra: extra, byID: map[string]int{}}
+}
+
+// say shows a sentence.
+func say(s string) apply { return func(d *desk) job { d.notice = s; return nil } }
+
+// failed shows what went wrong and what to do about it.
+func failed(err error) apply { return say(api.AsError(err).Error()) }
+
+// refresh reads the lists again.
+func (d *desk) refresh() job {
+	c := d.client
+	return func(ctx context.Context) apply {
+		status, err := c.Status(ctx)
+		if err != nil {
+			return failed(err)
+		}
+		groups, err := c.Groups(ctx)
+		if err != nil {
+			return failed(err)
+		}
+		asks := waiting(ctx, c)
+		return func(d *desk) job {
+			d.status, d.groups, d.asks = status, groups, asks
+			if d.open.ID == "" && len(groups) > 0 {
+				return d.enter(groups[0].ID)
+			}
+			return nil
+		}
+	}
+}
+
+// waiting lists invitations and requests, with the command that answers each.
+func waiting(ctx context.Context, c *api.Client) []string {
+	var asks []string
+	invitations, err := c.Invitations(ctx)
+	if err != nil {
+		return []string{api.AsError(err).Error()}
+	}
+	for _, i := range invitations {
+		who := name(i.FromName)
+		if i.Stranger {
+			who += " (nobody you know)"
+		}
+		asks = append(asks, who+" invites you to "+name(i.Name)+": /accept "+i.ID[:min(8, len(i.ID))])
+	}
+	contacts, err := c.Contacts(ctx)
+	if err != nil {
+		return append(asks, api.AsError(err).Error())
+	}
+	for _, k := range contacts {
+		if k.State == api.ContactRequest {
+			ask := name(k.Name) + " would like to be a contact"
+			if k.Hello != "" {
+				ask += " (“" + name(k.Hello) + "”)"
+			}
+			asks = append(asks, ask+": /yes "+k.Account[:min(8, len(k.Account))])
+		}
+	}
+	return asks
+}
+
+// enter opens a group.
+func (d *desk) enter(group string) job {
+	c := d.client
+	return func(ctx context.Context) apply {
+		g, err := c.Group(ctx, group)
+		if err != nil {
+			return failed(err)
+		}
+		p, err := c.Messages(ctx, g.ID, api.MessageQuery{Limit: page})
+		if err != nil {
+			return failed(err)
+		}
+		return func(d *desk) job {
+			d.open, d.lines, d.byID, d.reply = g, nil, map[string]int{}, ""
+			for _, m := range p.Messages {
+				d.add(m)
+			}
+			return d.seen()
+		}
+	}
+}
+
+// detail reads the open group again.
+func (d *desk) detail() job {
+	c, id := d.client, d.open.ID
+	return func(ctx context.Context) apply {
+		g, err := c.Group(ctx, id)
+		if err != nil {
+			return failed(err)
+		}
+		return func(d *desk) job {
+			if d.open.ID == g.ID {
+				d.open = g
+			}
+			return nil
+		}
+	}
+}
+
+// seen marks the open group as read.
+func (d *desk) seen() job {
+	c, id := d.client, d.open.ID
+	return func(ctx context.Context) apply {
+		if _, err := c.MarkRead(ctx, id, 0); err != nil {
+			return failed(err)
+		}
+		groups, err := c.Groups(ctx)
+		if err != nil {
+			return failed(err)
+		}
+		return func(d *desk) job { d.groups = groups; return nil }
+	}
+}
+
+// add puts a message into the timeline, once.
+func (d *desk) add(m api.Message) {
+	if m.Kind == "reaction" {
+		if i, ok := d.byID[m.ReplyTo]; ok {
+			if _, done := d.byID[m.ID]; !done {
+				d.byID[m.ID] = i
+				d.lines[i].reacts = append(d.lines[i].reacts, name(m.Text))
+			}
+		}
+		return
+	}
+	if _, ok := d.byID[m.ID]; ok {
+		return
+	}
+	d.byID[m.ID] = len(d.lines)
+	d.lines = append(d.lines, line{message: &m, at: clock(m.Sent)})
+	d.trim()
+}
+
+// note puts a sentence of the node's into the timeline.
+func (d *desk) note(e api.Event) {
+	d.lines = append(d.lines, line{note: visible(e.Text), kind: e.Type, at: clock(e.At)})
+	d.trim()
+}
+
+func (d *desk) trim() {
+	if len(d.lines) <= keep {
+		return
+	}
+	cut := keep / 4
+	d.lines = slices.Delete(d.lines, 0, cut)
+	for id, i := range d.byID {
+		if i < cut {
+			delete(d.byID, id)
+		} else {
+			d.byID[id] = i - cut
+		}
+	}
+}
+
+// event takes in one line of the node's log.
+func (d *desk) event(e api.Event) job {
+	here := e.Group != "" && e.Group == d.open.ID
+	switch e.Type {
+	case api.EventMessage:
+		if !here {
+			return d.refresh()
+		}
+		d.add(*e.Message)
+		return d.seen()
+	case api.EventDelivery:
+		if i, ok := d.byID[e.Delivery.Message]; here && ok {
+			p := e.Delivery.Progress
+			d.lines[i].message.Progress = &p
+		}
+		return nil
+	case api.EventOperation:
+		switch e.Operation.State {
+		case api.OpDenied, api.OpSuperseded, api.OpExpired:
+			d.note(e)
+		}
+		return nil
+	case api.EventEpoch, api.EventPeer:
+		if here || e.Type == api.EventPeer && d.open.ID != "" {
+			return d.detail()
+		}
+		return d.refresh()
+	case api.EventMember, api.EventFork, api.EventGap:
+		if here {
+			d.note(e)
+			return d.detail()
+		}
+	case api.EventTrouble, api.EventTrimmed:
+		d.note(e)
+	case api.EventGroup:
+		if here && e.Change.What != "joined" {
+			d.note(e)
+			return d.then(d.detail(), d.refresh())
+		}
+		return d.refresh()
+	case api.EventContact, api.EventInvitation:
+		d.notice = visible(e.Text)
+		return d.refresh()
+	}
+	return nil
+}
+
+// then runs one job after another.
+func (d *desk) then(first, second job) job {
+	return func(ctx context.Context) apply {
+		a := first(ctx)
+		return func(d *desk) job {
+			if a != nil {
+				a(d)
+			}
+			return second
+		}
+	}
+}
+
+// find returns the message that a person means: by its last digits, or the
+// newest of somebody else where none are given.
+func (d *desk) find(ref string) *api.Message {
+	for _, l := range slices.Backward(d.lines) {
+		m := l.message
+		if m == nil || ref == "" && m.Mine || ref != "" && !strings.HasPrefix(m.ID, ref) {
+			continue
+		}
+		return m
+	}
+	return nil
+}

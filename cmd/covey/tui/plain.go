@@ -1,0 +1,153 @@
+package tui
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/covey-p2p/covey/node/api"
+)
+
+// Plain is the same face as lines: for a screen reader, a pipe, or a terminal
+// that can do no more. It reads lines until the input or the context ends.
+func Plain(ctx context.Context, c *api.Client, o Options) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p := &plain{desk: newDesk(c, o.Extra), out: o.Out}
+	start := p.desk.refresh()
+	if o.Group != "" {
+		start = p.desk.then(p.desk.enter(o.Group), p.desk.refresh())
+	}
+	p.do(ctx, start)
+	p.mu.Lock()
+	p.greet()
+	p.mu.Unlock()
+
+	watched := make(chan struct{})
+	go func() { // prints events; ends with the context
+		defer close(watched)
+		for e, err := range c.Watch(ctx, api.WatchOptions{From: api.Now}) {
+			if err != nil {
+				p.print(api.AsError(err).Error())
+				return
+			}
+			p.event(ctx, e)
+		}
+	}()
+	in := bufio.NewScanner(o.In)
+	in.Buffer(nil, 64<<10)
+	for in.Scan() && ctx.Err() == nil {
+		if strings.TrimSpace(in.Text()) == "/quit" {
+			break
+		}
+		p.line(ctx, in.Text())
+	}
+	cancel()
+	<-watched
+	return in.Err()
+}
+
+// plain owns the desk behind a lock: lines come from two goroutines, the
+// keyboard's and the event log's.
+type plain struct {
+	mu   sync.Mutex
+	desk *desk
+	out  io.Writer
+}
+
+// do runs a job and what follows from it, to the end.
+func (p *plain) do(ctx context.Context, j job) {
+	for j != nil {
+		a := j(ctx)
+		if a == nil {
+			return
+		}
+		p.mu.Lock()
+		j = a(p.desk)
+		if p.desk.notice != "" {
+			p.printLocked(p.desk.notice)
+			p.desk.notice = ""
+		}
+		p.mu.Unlock()
+	}
+}
+
+func (p *plain) line(ctx context.Context, s string) {
+	p.mu.Lock()
+	group := p.desk.open.ID
+	j := p.desk.enterLine(s)
+	p.mu.Unlock()
+	p.do(ctx, j)
+	p.mu.Lock()
+	if p.desk.open.ID != group {
+		p.greet()
+	}
+	p.mu.Unlock()
+}
+
+func (p *plain) event(ctx context.Context, e api.Event) {
+	p.mu.Lock()
+	j := p.desk.event(e)
+	if s := p.tell(e); s != "" {
+		p.printLocked(s)
+	}
+	p.mu.Unlock()
+	p.do(ctx, j)
+}
+
+// tell is an event as one line; "" for one that is not worth a line.
+func (p *plain) tell(e api.Event) string {
+	switch e.Type {
+	case api.EventMessage:
+		if e.Message.Mine {
+			return ""
+		}
+		return p.spoken(*e.Message)
+	case api.EventDelivery:
+		return "your message: " + fate(&e.Delivery.Progress)
+	case api.EventPeer, api.EventRead:
+		return ""
+	}
+	return visible(e.Text)
+}
+
+func (p *plain) spoken(m api.Message) string {
+	who := name(m.Name)
+	if m.Mine {
+		who = "you"
+	}
+	if m.Kind != "text" {
+		return clock(m.Sent) + " " + who + ": [" + name(m.Kind) + "] " + name(m.Text)
+	}
+	return clock(m.Sent) + " " + who + ": " + visible(m.Text)
+}
+
+// greet says where the person is: group, agreement, and the last messages.
+func (p *plain) greet() {
+	d := p.desk
+	if d.open.ID == "" {
+		p.printLocked("No group yet. /link makes an invitation, /add LINK takes one, /new NAME makes a group, /help lists the rest.")
+		return
+	}
+	p.printLocked(fmt.Sprintf("Group %s, %s, %s, state %s.", name(d.open.Name), plural(d.open.Members, "member", "members"), agreement(d.open.Group), d.open.Epoch.Print))
+	const last = 10
+	for _, l := range d.lines[max(0, len(d.lines)-last):] {
+		if l.message != nil {
+			p.printLocked(p.spoken(*l.message))
+		}
+	}
+	for _, a := range d.asks {
+		p.printLocked("Waiting for you: " + a)
+	}
+}
+
+func (p *plain) print(s string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.printLocked(s)
+}
+
+func (p *plain) printLocked(s string) { fmt.Fprintln(p.out, s) }
