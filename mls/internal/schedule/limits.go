@@ -26,3 +26,5 @@ const (
 	// is a uint16 (RFC 9420 §8.4).
 	MaxPSKs = 1<<16 - 1
 )
+
+const _ uint = MaxKept - MaxForward // see MaxKept

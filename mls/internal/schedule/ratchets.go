@@ -248,12 +248,12 @@ func (r *Ratchets) pass(id chain, c *ratchet, generation Generation, changed *ce
 		kept = append(kept, r.derive(c.secret, c.next))
 		r.step(c)
 	}
-	excess := max(0, len(kept)-MaxKept)
-	for i := range kept[:min(old, excess)] {
+	excess := max(0, len(kept)-MaxKept) // at most old: a leap passes no more than MaxKept
+	for i := range kept[:excess] {
 		changed.drop(keptKey(id, kept[i].Generation))
 	}
-	for i := max(old, excess); i < len(kept); i++ {
-		changed.put(keptKey(id, kept[i].Generation), kept[i].secret())
+	for i := range kept[old:] {
+		changed.put(keptKey(id, kept[old+i].Generation), kept[old+i].secret())
 	}
 	clear(kept[:excess])
 	c.kept = kept[excess:]

@@ -359,6 +359,26 @@ func TestDamagedState(t *testing.T) {
 	}
 }
 
+// TestBrokenInvariants holds the checks that no single extra cell above reaches.
+func TestBrokenInvariants(t *testing.T) {
+	s := lookup(t, 1)
+	secret := make(suite.Secret, s.Nh())
+	if _, err := schedule.LoadRatchets(s, 8, []schedule.Cell{{Key: []byte("n\x00\x00\x00\x01"), Value: secret}, {Key: []byte("n\x00\x00\x00\x02"), Value: secret}}); !errors.Is(err, schedule.ErrState) {
+		t.Errorf("the root beside its child: %v", err)
+	}
+	r := schedule.NewRatchets(s, rootSecret(s), 8)
+	if _, _, err := r.Next(3, schedule.Application); err != nil {
+		t.Fatal(err)
+	}
+	cells := r.Cells()
+	if cells[0].Key[0] != 'c' {
+		t.Fatal("no chain in front")
+	}
+	if _, err := schedule.LoadRatchets(s, 8, cells[1:]); !errors.Is(err, schedule.ErrState) {
+		t.Errorf("a leaf with one ratchet: %v", err)
+	}
+}
+
 func TestRecords(t *testing.T) {
 	s := lookup(t, 1)
 	r := schedule.NewRatchets(s, rootSecret(s), 8)

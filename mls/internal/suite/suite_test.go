@@ -2,20 +2,26 @@ package suite_test
 
 import (
 	"bytes"
+	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 
 	"github.com/covey-p2p/covey/mls/internal/suite"
+	"github.com/covey-p2p/covey/mls/internal/wire"
 )
 
 var update = flag.Bool("update", false, "re-record golden files")
@@ -202,13 +208,25 @@ func TestLongInputs(t *testing.T) {
 	eachSuite(t, func(t *testing.T, s *suite.Suite) {
 		key := make(suite.Secret, 200) // longer than a block: hashed first
 		stream(1).Read(key)
+		std := map[int]func() hash.Hash{32: sha256.New, 48: sha512.New384, 64: sha512.New}[s.Nh()]
 		for _, n := range []int{0, 1, 400, 511, 512, 513, 575, 576, 577, 640, 700, 5000} {
 			msg := bytes.Repeat([]byte{'m'}, n)
-			equal(t, fmt.Sprintf("MAC of %d bytes in parts", n), s.MAC(key, msg[:n/2], msg[n/2:]), s.MAC(key, append(bytes.Repeat([]byte(nil), 1), msg...)))
-			equal(t, fmt.Sprintf("hash of %d bytes in parts", n), s.Hash(msg[:n/3], msg[n/3:]), s.Hash(msg))
-			if len(s.ExpandWithLabel(key, "label", msg, s.Nh())) != s.Nh() {
-				t.Error("ExpandWithLabel")
+			for _, key := range []suite.Secret{key[:0], key[:32], key[:64], key[:65], key[:128], key[:129], key} {
+				m := hmac.New(std, key)
+				m.Write(msg)
+				equal(t, fmt.Sprintf("MAC of %d bytes under %d", n, len(key)), s.MAC(key, msg[:n/2], msg[n/2:]), m.Sum(nil))
 			}
+			h := std()
+			h.Write(msg)
+			equal(t, fmt.Sprintf("hash of %d bytes", n), s.Hash(msg), h.Sum(nil))
+			equal(t, fmt.Sprintf("hash of %d bytes in parts", n), s.Hash(msg[:n/3], msg[n/3:]), h.Sum(nil))
+
+			w := wire.NewWriter(0)
+			w.U16(uint16(s.Nh() + 1))
+			w.Opaque([]byte("MLS 1.0 label"))
+			w.Opaque(msg)
+			want := ok(hkdf.Expand(std, key, string(w.Bytes()), s.Nh()+1))(t)
+			equal(t, fmt.Sprintf("expansion by %d bytes", n), s.ExpandWithLabel(key, "label", msg, s.Nh()+1), want)
 		}
 		// The first bytes of a long expansion are not those of a short one: the
 		// length is part of the label.
@@ -282,7 +300,11 @@ func TestSameBytesOnAnyCores(t *testing.T) {
 	for _, cores := range []int{1, 2, 7} {
 		func() {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
-			got := fmt.Sprintf("%x", ok(s.SealAll(stream(99), info, to))(t))
+			cts := ok(s.SealAll(stream(99), info, to))(t)
+			if bytes.Equal(cts[0].KEMOutput, cts[1].KEMOutput) {
+				t.Error("two recipients share an ephemeral key")
+			}
+			got := fmt.Sprintf("%x", cts)
 			if first == "" {
 				first = got
 			}
@@ -314,6 +336,11 @@ func TestForEachReturnsTheLowestError(t *testing.T) {
 						t.Fatalf("index %d was skipped", i)
 					}
 				}
+			}
+			var calls atomic.Int64
+			err := suite.ForEach(1<<20, func(int) error { calls.Add(1); return io.EOF })
+			if err != io.EOF || calls.Load() > 100 {
+				t.Errorf("on %d cores: %d calls after a failure at the first, %v", cores, calls.Load(), err)
 			}
 			if err := suite.ForEach(0, func(int) error { return io.EOF }); err != nil {
 				t.Error(err)
