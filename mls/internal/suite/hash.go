@@ -125,6 +125,14 @@ func (s *Suite) Hash(parts ...[]byte) []byte {
 	return h.Sum(nil)
 }
 
+// AppendHash appends the hash of msg to dst, without allocating where dst has
+// room for Nh bytes more.
+func (s *Suite) AppendHash(dst, msg []byte) []byte {
+	var out [maxHash]byte
+	s.hash.sum(&out, msg)
+	return append(dst, out[:s.hash.size()]...)
+}
+
 // RefHash names an object by its hash (RFC 9420 §5.2). The label is the whole
 // of it, such as "MLS 1.0 KeyPackage Reference".
 func (s *Suite) RefHash(label string, value []byte) []byte {

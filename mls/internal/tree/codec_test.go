@@ -19,7 +19,7 @@ type codec[T any] interface {
 // laws holds the four codec laws on one value: decode inverts encode, every
 // strict prefix fails, trailing bytes fail, and encode inverts decode on
 // accepted input.
-func laws[T any, P codec[T]](t interface{ Fatalf(string, ...any) }, v P) {
+func laws[T any, P codec[T]](t fataler, v P) {
 	b := wire.Marshal(v)
 	var back T
 	if err := wire.Unmarshal(b, P(&back)); err != nil {

@@ -30,6 +30,10 @@ func (w *Writer) Bytes() []byte { return w.b }
 // Len is the number of bytes written.
 func (w *Writer) Len() int { return len(w.b) }
 
+// Reset forgets what was written and keeps the room: bytes handed out before
+// will be overwritten.
+func (w *Writer) Reset() { w.b = w.b[:0] }
+
 func (w *Writer) U8(v uint8)   { w.b = append(w.b, v) }
 func (w *Writer) U16(v uint16) { w.b = binary.BigEndian.AppendUint16(w.b, v) }
 func (w *Writer) U32(v uint32) { w.b = binary.BigEndian.AppendUint32(w.b, v) }

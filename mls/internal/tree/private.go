@@ -1,0 +1,150 @@
+package tree
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/covey-p2p/covey/mls/internal/suite"
+	"github.com/covey-p2p/covey/mls/internal/wire"
+)
+
+// Private is the private side of the tree as one member sees it (RFC 9420
+// §4.2): the key of its leaf and of those ancestors it knows. It is immutable
+// but for Erase; the epochs of a member share keys. It prints as ‹redacted›.
+type Private struct {
+	suite *suite.Suite
+	at    LeafIndex
+	keys  []*suite.PrivateKey // by level, the leaf's first; nil where unknown
+}
+
+// NewPrivate is what a member knows who holds the key of its leaf only.
+func NewPrivate(s *suite.Suite, at LeafIndex, leaf *suite.PrivateKey) *Private {
+	return &Private{suite: s, at: at, keys: []*suite.PrivateKey{leaf}}
+}
+
+// Format implements [fmt.Formatter].
+func (Private) Format(f fmt.State, _ rune) { suite.Redact(f) }
+
+// Leaf is where the member stands.
+func (p *Private) Leaf() LeafIndex { return p.at }
+
+// Follow is p after a commit without a path for it: keys of nodes that the tree
+// no longer holds are left out (RFC 9420 §7.5).
+func (p *Private) Follow(t *Tree) *Private {
+	next := &Private{suite: p.suite, at: p.at, keys: make([]*suite.PrivateKey, t.depth+1)}
+	for level := range next.keys {
+		if key := p.key(level); key != nil && bytes.Equal(t.EncryptionKey(p.at.ancestor(level)), key.Public().Bytes()) {
+			next.keys[level] = key
+		}
+	}
+	return next
+}
+
+// WithLeaf is p with another leaf key: its own Update has been committed.
+func (p *Private) WithLeaf(key *suite.PrivateKey) *Private {
+	keys := slices.Clone(p.keys)
+	keys[0] = key
+	return &Private{suite: p.suite, at: p.at, keys: keys}
+}
+
+func (p *Private) key(level int) *suite.PrivateKey {
+	if level < len(p.keys) {
+		return p.keys[level]
+	}
+	return nil
+}
+
+// Join is p with the keys from its lowest common ancestor with the committer
+// up, derived from the path secret of a Welcome (RFC 9420 §12.4.3.1). It fails
+// with CheckJoinPathKey where they are not the tree's.
+func (p *Private) Join(t *Tree, committer LeafIndex, pathSecret suite.Secret) (*Private, error) {
+	next := p.Follow(t)
+	level := commonLevel(p.at, committer)
+	if level == 0 || level > t.depth || len(pathSecret) != p.suite.Nh() {
+		return nil, invalid(CheckJoinPathKey, p.at.Node())
+	}
+	d := deriver{suite: p.suite, secret: pathSecret.Clone()}
+	defer d.erase()
+	first := true
+	for ; level <= t.depth; level++ {
+		at := p.at.ancestor(level)
+		want := t.EncryptionKey(at)
+		if want == nil && !first {
+			continue // not on the filtered direct path
+		}
+		key, err := d.next(first)
+		if err != nil || !bytes.Equal(key.Public().Bytes(), want) {
+			return nil, &Invalid{Check: CheckJoinPathKey, Node: at, Err: err}
+		}
+		next.keys[level], first = key, false
+	}
+	return next, nil
+}
+
+// Erase destroys the keys of p that none of the living hold.
+func (p *Private) Erase(living ...*Private) {
+	for level, key := range p.keys {
+		if key == nil || slices.ContainsFunc(living, func(q *Private) bool { return slices.Contains(q.keys, key) }) {
+			continue
+		}
+		key.Erase()
+		p.keys[level] = nil
+	}
+}
+
+// Encode writes the keys, for storage. The result is secret.
+func (p *Private) Encode(w *wire.Writer) {
+	w.U32(uint32(p.at))
+	w.Vector(func(w *wire.Writer) {
+		for _, key := range p.keys {
+			if w.Optional(key != nil) {
+				w.Opaque(key.Bytes())
+			}
+		}
+	})
+}
+
+// DecodePrivate reads what Encode wrote.
+func DecodePrivate(s *suite.Suite, r *wire.Reader) *Private {
+	p := &Private{suite: s, at: LeafIndex(r.U32())}
+	v := r.Vector()
+	for v.More() && len(p.keys) <= MaxDepth {
+		var key *suite.PrivateKey
+		if v.Optional() {
+			var err error
+			if key, err = s.ParsePrivate(v.Opaque()); err != nil {
+				v.Fail(err)
+			}
+		}
+		p.keys = append(p.keys, key)
+	}
+	if v.Err() == nil && (len(p.keys) == 0 || !v.Empty()) {
+		v.Fail(wire.ErrValue)
+	}
+	r.Join(v)
+	return p
+}
+
+// deriver walks up a chain of path secrets (RFC 9420 §7.4):
+//
+//	path_secret[n] = DeriveSecret(path_secret[n-1], "path")
+//	node_secret[n] = DeriveSecret(path_secret[n], "node")
+type deriver struct {
+	suite  *suite.Suite
+	secret suite.Secret // path_secret[n]; owned
+}
+
+// next steps up, unless stay, and derives the node's key.
+func (d *deriver) next(stay bool) (*suite.PrivateKey, error) {
+	if !stay {
+		d.up()
+	}
+	node := d.suite.DeriveSecret(d.secret, "node")
+	defer node.Erase()
+	return d.suite.DeriveKeyPair(node)
+}
+
+func (d *deriver) up() { d.suite.ExpandInto(d.secret, d.secret, "path", nil) }
+
+func (d *deriver) erase() { d.secret.Erase() }
