@@ -137,7 +137,7 @@ type Applied struct {
 	Author  uint32 // leaf index in the parent
 	Added   []Leaf
 	Removed []uint32
-	Context bool // the policy was replaced (perhaps by itself)
+	Context []byte // the policy that replaces the old one, or nil
 	Data    []byte
 	Child   EpochID // known even where Next is nil
 	Next    Epoch   // nil: it removes me

@@ -13,7 +13,7 @@ import (
 //	order    4  epoch number of the sender's state: gives the log an order on
 //	            which two members can reconcile what neither has opened
 //	tag     16  which epoch's key opens it; only members can compute it
-//	sealed   …  padded; commit and message look the same
+//	sealed   …  padded; commit, message and request look the same
 //
 // Nothing in it is stable across epochs but the growing number, which tells an
 // observer of one topic no more than counting its tags would.
@@ -76,6 +76,7 @@ func (e *envelope) id() EnvelopeID { return sha256.Sum256(e.raw) }
 const (
 	innerCommit  byte = 1
 	innerMessage byte = 2
+	innerControl byte = 3
 )
 
 // sealBranch makes an envelope of a commit or message of one epoch.

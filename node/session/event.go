@@ -30,6 +30,12 @@ type (
 	PeerUp struct{ Peer Peer }
 	// PeerDown says that it no longer can.
 	PeerDown struct{ Peer Peer }
+	// Welcomed is the body of a DirectWelcome for a group that is here
+	// already (WelcomeGroup); Packages are the key packages given out.
+	Welcomed struct {
+		Bytes    []byte
+		Packages []Package
+	}
 )
 
 // From me. ID is the caller's idempotency key: the same ID twice is one
@@ -95,6 +101,7 @@ func (Received) event()  {}
 func (Frame) event()     {}
 func (PeerUp) event()    {}
 func (PeerDown) event()  {}
+func (Welcomed) event()  {}
 func (Send) event()      {}
 func (Invite) event()    {}
 func (Remove) event()    {}

@@ -6,6 +6,9 @@ const (
 	maxNameBytes = 128
 	// maxCertificateBytes: two keys, a signature and a name.
 	maxCertificateBytes = 512
+	// maxCertificates bounds the cache of certificates found good: beyond it,
+	// everything is verified once more.
+	maxCertificates = 1 << 14
 
 	// maxEnvelopeBytes is gossipsub's default message limit. A commit of a
 	// fresh tree of 5,000 members stays below it; what is larger cannot be
@@ -18,8 +21,8 @@ const (
 	// MaxTextBytes bounds the body of a message, so that it travels by gossip
 	// whole. Chosen arbitrarily below MaxGossipBytes.
 	MaxTextBytes = 48 << 10
-	// maxBatchBytes bounds the intents one commit carries (consensus: batches);
-	// what is over waits for the next epoch.
+	// maxBatchBytes bounds the intents one commit carries, so that a commit
+	// stays within gossip; what is over waits for the next epoch.
 	maxBatchBytes = 48 << 10
 	// maxPackages bounds the devices added by one intent.
 	maxPackages = 16
@@ -27,7 +30,7 @@ const (
 	// maxArray and maxMapPairs bound what the decoder allocates: the longest
 	// list of ours is one entry per member.
 	maxArray    = 1 << 16
-	maxMapPairs = 16 // entries of a struct of ours; the library's least
+	maxMapPairs = 1 << 12 // a message's devices that have it
 
 	// maxParked and maxParkedBytes bound envelopes whose epoch is unknown here
 	// (a child before its parent). Anybody on the topic can send such; the
@@ -37,6 +40,16 @@ const (
 	// maxRefused bounds the remembered hashes of envelopes found invalid, so
 	// that a replay costs a lookup. Oldest first.
 	maxRefused = 4096
+
+	// maxWishes, maxPool and maxOutbox bound what waits here: changes of mine,
+	// changes of others, messages of mine. A person does not reach them;
+	// a program that does is told.
+	maxWishes = 1024
+	maxPool   = 4096
+	maxOutbox = 4096
+	// intentEpochs is for how many epochs an intent may be committed after it
+	// was signed: what its author forgot must not come true much later.
+	intentEpochs = 64
 )
 
 // Pacing: local advice, no decision about commits reads it.
@@ -46,14 +59,55 @@ const (
 	settleAfter = 1000
 	// settleCap ends the wait under a stream of rivals.
 	settleCap = 3000
-	// slotDelay is what each member believed online and ahead in slot order
-	// adds to the wait before committing: one gossip hop to all.
+	// slotDelay is what each member ahead in slot order adds to the wait
+	// before committing: one gossip hop to all.
 	slotDelay = 400
 	// slotAhead caps the members counted as ahead: a dead queue must not take
 	// longer than a rival commit costs.
 	slotAhead = 8
+	// gather is how long even the first in line waits for what others ask for
+	// at the same time: a fraction of a hop.
+	gather = 100
 )
 
 // window is how many epochs behind the head a fork can still be entered: the
 // dial between forward secrecy and patience.
 const window = 8
+
+// Limits of catching up.
+const (
+	// maxFrameBytes bounds one sync frame: an inform of one envelope of the
+	// largest size, or many small ones.
+	maxFrameBytes = 4 << 20
+	// informBytes is where an inform is split, so that its reader can act on
+	// a part before the rest has come.
+	informBytes = 512 << 10
+	// askAgain is how long an envelope asked of one peer is not asked of it
+	// again, and maxAsked how many such are remembered.
+	askAgain = 5000
+	maxAsked = 1 << 14
+	// offerAgain is how soon an exchange with one peer may be opened again for
+	// an envelope that could not be placed; offerEvery is how often one is
+	// opened without any reason.
+	offerAgain = 500
+	offerEvery = 30_000
+	// welcomeCap is how long a Welcome waits for votes at most.
+	welcomeCap = 10_000
+	// removalHold is how long what I send waits for a removal I asked for.
+	removalHold = 10_000
+)
+
+// Receipts and gaps.
+const (
+	// receiptWait is how long receipts are gathered at least, receiptShare
+	// what each device of the group adds, so that all together send about
+	// eight a second; maxReceipts is one batch.
+	receiptWait  = 1000
+	receiptShare = 125
+	maxReceipts  = 512
+	// maxGaps bounds the messages known to be missing.
+	maxGaps = 256
+	// readEpochs is for how many epochs late messages can be read after the
+	// state is gone.
+	readEpochs = 5
+)

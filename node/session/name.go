@@ -8,11 +8,11 @@ type (
 	CommitID = consensus.CommitID
 	Account  = consensus.Account
 	Role     = consensus.Role
-)
 
-// Device is the Ed25519 public key of one device: the signature key of its
-// leaf. Its account's key vouches for it (account.go).
-type Device [32]byte
+	// Device is the Ed25519 public key of one device: the signature key of its
+	// leaf. Its account's key vouches for it (account.go).
+	Device = consensus.Device
+)
 
 // IntentID names something I asked for, across restarts and re-issues.
 type IntentID [16]byte

@@ -185,7 +185,7 @@ func (s *state) Commit(change session.Edit, rand io.Reader) (session.Built, erro
 
 func (s *state) applied(c *commit, child *epoch, added []session.Leaf) session.Applied {
 	a := session.Applied{Author: c.author, Added: added, Removed: c.change.Remove,
-		Context: c.change.Context != nil, Data: c.change.Data, Child: child.id}
+		Context: c.change.Context, Data: c.change.Data, Child: child.id}
 	if !slices.Contains(c.change.Remove, s.leaf) {
 		a.Next = &state{s.eng, child, s.self, s.leaf}
 	}

@@ -1,0 +1,471 @@
+package session
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/covey-p2p/covey/consensus"
+)
+
+// From what I ask for to a commit:
+//
+//	wish      an event becomes a durable intent, or a renewal of my keys
+//	announce  the intent goes to the others, so that whoever commits next does it
+//	work      what may be committed on this head: mine and theirs, in one order
+//	turn      members commit in the order of their slots: who is ahead and seen
+//	          online gets a head start, so that one commit does everybody's work
+//	commit    made on the head, durable, admitted like any other, published
+
+// wish is something this device asked for, until it is over.
+type wish struct {
+	Intent   intent   `cbor:"1,keyasint"`
+	Packages [][]byte `cbor:"2,keyasint,omitempty"`
+	Refresh  bool     `cbor:"3,keyasint,omitempty"` // renew my keys: no intent
+	State    State    `cbor:"4,keyasint"`
+	Landed   CommitID `cbor:"5,keyasint"` // in the head's history, or zero
+	Base     EpochID  `cbor:"6,keyasint"` // Refresh: made when this was the head
+	Said     EpochID  `cbor:"7,keyasint"` // the head it was announced on
+	Since    Time     `cbor:"8,keyasint"`
+	Fetching bool     `cbor:"9,keyasint,omitempty"`
+}
+
+// pooled is an intent of another device.
+type pooled struct {
+	Intent   intent   `cbor:"1,keyasint"`
+	Packages [][]byte `cbor:"2,keyasint,omitempty"`
+	Since    Time     `cbor:"3,keyasint"`
+}
+
+// request is an intent as it is announced.
+type request struct {
+	Intent   intent   `cbor:"1,keyasint"`
+	Packages [][]byte `cbor:"2,keyasint,omitempty"`
+}
+
+// wish takes an event that asks for a change.
+func (s *Session) wish(ev Event) {
+	w := &wish{State: StateQueued, Since: s.now}
+	in := &w.Intent
+	switch e := ev.(type) {
+	case Invite:
+		in.ID, in.Op, in.Account = e.ID, opAdd, e.Account
+		w.Packages = e.KeyPackages
+		w.Fetching = len(e.KeyPackages) == 0
+	case Remove:
+		in.ID, in.Op, in.Account = e.ID, opRemove, e.Account
+	case Leave:
+		in.ID, in.Op, in.Account = e.ID, opRemove, s.cfg.Self.Account
+	case Refresh:
+		in.ID, w.Refresh, w.Base = e.ID, true, s.chain.Head()
+	case SetRole:
+		in.ID, in.Op, in.Account, in.Role = e.ID, opRole, e.Account, e.Role
+	case Configure:
+		in.ID, in.Op, in.Name = e.ID, opName, e.Name
+	default:
+		return
+	}
+	if s.wishes[in.ID] != nil {
+		return // asked before: one intent
+	}
+	if len(s.wishes) >= maxWishes || len(w.Packages) > maxPackages || in.Name != nil && len(*in.Name) > maxNameBytes {
+		s.conclude(in.ID, w, StateDenied, "too much at once")
+		return
+	}
+	s.wishes[in.ID] = w
+	if w.Fetching {
+		s.fx.Fetch = append(s.fx.Fetch, Fetch{in.Account})
+	}
+	s.saveWish(w)
+	s.notify(Notice{Kind: NoticeIntent, ID: in.ID, State: StateQueued})
+	if h := s.head(); h != nil {
+		s.reconsider(in.ID, w, h)
+	}
+}
+
+// fetched gives wishes that waited for key packages what was found.
+func (s *Session) fetched(e Fetched) {
+	for _, id := range sortedNames(s.wishes) {
+		w := s.wishes[id]
+		if !w.Fetching || w.Intent.Account != e.Account {
+			continue
+		}
+		w.Fetching = false
+		w.Packages = e.KeyPackages[:min(len(e.KeyPackages), maxPackages)]
+		if len(w.Packages) == 0 {
+			s.conclude(id, w, StateExpired, "no key package of theirs could be found")
+			continue
+		}
+		s.saveWish(w)
+		if h := s.head(); h != nil {
+			s.reconsider(id, w, h)
+		}
+	}
+}
+
+func (s *Session) saveWish(w *wish) { s.save(rowWish(w.Intent.ID), encode(w), EpochID{}) }
+
+// conclude ends a wish with its terminal notice.
+func (s *Session) conclude(id IntentID, w *wish, state State, why string) {
+	w.State = state
+	if s.wishes[id] == w {
+		delete(s.wishes, id)
+		s.drop(rowWish(id))
+	}
+	s.notify(Notice{Kind: NoticeIntent, ID: id, State: state, Reason: why})
+}
+
+// progress tells the faces that a wish moved on.
+func (s *Session) progress(w *wish, state State) {
+	if w.State != state {
+		w.State = state
+		s.notify(Notice{Kind: NoticeIntent, ID: w.Intent.ID, State: state})
+	}
+	s.saveWish(w)
+}
+
+// sign makes an intent one for the present head.
+func (s *Session) sign(w *wish, h *held) {
+	in := &w.Intent
+	in.Author = s.cfg.Self.Device
+	in.Leaves = nil
+	for _, p := range w.Packages {
+		if l, err := s.cfg.Engine.ReadKeyPackage(p, s.wall); err == nil {
+			in.Leaves = append(in.Leaves, pledge{l.Device, l.Stamp})
+		}
+	}
+	in.Guard = in.guard(h.policy, h.roster)
+	in.Until = h.number + intentEpochs
+	in.Signature = s.cfg.Engine.Sign(s.cfg.Self.Secret, intentLabel, in.signed(s.group))
+}
+
+// review looks at every wish on a head that has just become the head.
+func (s *Session) review(h *held) {
+	for _, id := range sortedNames(s.wishes) {
+		w := s.wishes[id]
+		if c, ok := s.landed(id); ok {
+			w.Landed = c
+			s.progress(w, StateLanded)
+			continue
+		}
+		if w.Landed != (CommitID{}) { // its branch lost: ask again
+			w.Landed = CommitID{}
+			s.progress(w, StateQueued)
+		}
+		s.reconsider(id, w, h)
+	}
+	for _, id := range sortedNames(s.pool) {
+		if f := s.meet(&s.pool[id].Intent, h); f != fateHolds && s.pool[id].Intent.Until+window < h.number {
+			delete(s.pool, id)
+			s.drop(rowPool(id))
+		}
+	}
+}
+
+// landed reports the commit on the head's path that carries an intent.
+func (s *Session) landed(id IntentID) (CommitID, bool) {
+	for _, c := range s.carriers[id] {
+		if s.onPath(c) {
+			return c, true
+		}
+	}
+	return CommitID{}, false
+}
+
+// reconsider judges one wish of mine on the head, signing it anew where its
+// guard is of another state.
+func (s *Session) reconsider(id IntentID, w *wish, h *held) {
+	if w.Fetching || w.Refresh || !s.active() {
+		return
+	}
+	in := &w.Intent
+	if in.Signature == nil {
+		s.sign(w, h)
+	}
+	f := s.meet(in, h)
+	if f == fateStale || f == fateExpired || f == fateUnfounded {
+		s.sign(w, h)
+		f = s.meet(in, h)
+	}
+	switch f {
+	case fateDone:
+		s.conclude(id, w, StateSuperseded, "somebody did it already")
+	case fateDenied, fateUnfounded:
+		s.conclude(id, w, StateDenied, "the group's rules do not allow it")
+	default:
+		s.saveWish(w)
+	}
+}
+
+// announce tells the others what I want on a settled head. Alone there is
+// nobody to tell.
+func (s *Session) announce(h *held) {
+	if s.alone() {
+		return
+	}
+	for _, id := range sortedNames(s.wishes) {
+		w := s.wishes[id]
+		if w.Refresh || w.Fetching || w.Landed != (CommitID{}) || w.Said == h.id || w.Intent.Signature == nil {
+			continue
+		}
+		w.Said = h.id
+		s.saveWish(w)
+		body := s.state(controlIntent, request{w.Intent, w.Packages})
+		s.publishOwn(s.sealOn(h, innerControl, body))
+	}
+}
+
+// sealOn makes a branch envelope of an epoch.
+func (s *Session) sealOn(h *held, inner byte, body []byte) []byte {
+	return sealBranch(s.cfg.Engine, s.cfg.Rand, h.number, h.tag, h.branch, inner, body)
+}
+
+// takeIntent takes another device's request.
+func (s *Session) takeIntent(c *control) outcome {
+	var r request
+	if decode(c.Body, &r) != nil || r.Intent.Author != c.Device || !s.authentic(&r.Intent) || !s.fits(&r) {
+		s.count(DropIntent)
+		return outRefused
+	}
+	if c.Device == s.cfg.Self.Device {
+		return outLogged
+	}
+	if old := s.pool[r.Intent.ID]; old == nil && len(s.pool) >= maxPool {
+		s.count(DropPool)
+		return outLogged
+	}
+	p := &pooled{r.Intent, r.Packages, s.now}
+	s.pool[r.Intent.ID] = p
+	s.save(rowPool(r.Intent.ID), encode(p), EpochID{})
+	return outLogged
+}
+
+// fits reports whether the key packages beside an intent are those it pledges.
+func (s *Session) fits(r *request) bool {
+	if len(r.Packages) != len(r.Intent.Leaves) || len(r.Packages) > maxPackages {
+		return false
+	}
+	for i, b := range r.Packages {
+		l, err := s.cfg.Engine.ReadKeyPackage(b, s.wall)
+		if err != nil || (pledge{l.Device, l.Stamp}) != r.Intent.Leaves[i] {
+			return false
+		}
+		if c, err := s.certificate(l); err != nil || c.Account != r.Intent.Account {
+			return false
+		}
+	}
+	return true
+}
+
+// job is one intent that may be committed now.
+type job struct {
+	in       *intent
+	packages [][]byte
+	class    consensus.Class
+	slot     uint32
+}
+
+// work lists what may be committed on h by this device: removals first, then
+// by the author's slot, then by id, so that whoever leads the next epoch finds
+// the same order.
+func (s *Session) work(h *held) (jobs []job, refresh bool) {
+	slots := s.slots(h)
+	consider := func(in *intent, packages [][]byte) {
+		i, ok := h.roster.device(in.Author)
+		if !ok || s.meet(in, h) != fateHolds {
+			return
+		}
+		if _, done := s.landed(in.ID); done {
+			return
+		}
+		if in.Op == opRemove && in.Account == s.cfg.Self.Account || in.Op == opReadmit && in.Device == s.cfg.Self.Device {
+			return // nobody can take out themselves
+		}
+		j := job{in, packages, consensus.ClassChange, slots[i]}
+		if in.Op == opRemove || in.Op == opReadmit {
+			j.class = consensus.ClassRemove
+		}
+		jobs = append(jobs, j)
+	}
+	for _, id := range sortedNames(s.wishes) {
+		w := s.wishes[id]
+		switch {
+		case w.Landed != (CommitID{}) || w.Fetching:
+		case w.Refresh:
+			refresh = refresh || !s.chain.Cooling(h.id, s.cfg.Self.Account)
+		default:
+			consider(&w.Intent, w.Packages)
+		}
+	}
+	for _, id := range sortedNames(s.pool) {
+		consider(&s.pool[id].Intent, s.pool[id].Packages)
+	}
+	slices.SortFunc(jobs, func(a, b job) int {
+		return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(a.slot, b.slot), bytes.Compare(a.in.ID[:], b.in.ID[:]))
+	})
+	return jobs, refresh
+}
+
+// commitIfDue commits on the settled head when there is work and it is this
+// device's turn.
+func (s *Session) commitIfDue() {
+	h := s.head()
+	if h == nil || h.epoch == nil || !s.active() || s.pacing.settled != h.id || s.pacing.unrest != 0 {
+		return
+	}
+	if _, made := s.own[h.id]; made {
+		return // one commit of mine on it lost already, or is invalid: wait for others
+	}
+	s.announce(h)
+	jobs, refresh := s.work(h)
+	if len(jobs) == 0 && !refresh {
+		return
+	}
+	if s.pacing.on != h.id || s.pacing.work == 0 {
+		s.pacing.on, s.pacing.work = h.id, s.now
+	}
+	wait := s.turn(h)
+	if len(jobs) > 0 && jobs[0].class == consensus.ClassRemove {
+		wait = min(wait, s.pace.SlotDelay)
+	}
+	if at := s.pacing.work + wait; s.now < at {
+		s.wake(at)
+		return
+	}
+	s.commit(h, jobs)
+}
+
+// turn is how long this device lets others go first on h.
+func (s *Session) turn(h *held) Time {
+	if s.alone() {
+		return 0
+	}
+	slots := s.slots(h)
+	at, _ := h.roster.leaf(h.self)
+	ahead := min(int(slots[at]), slotAhead) + s.pacing.losses/2
+	return gather + Time(ahead)*s.pace.SlotDelay
+}
+
+// commit makes one commit of as many jobs as go together.
+func (s *Session) commit(h *held, jobs []job) {
+	edit, intents := s.plan(h, jobs)
+	if len(intents) > 0 {
+		edit.Data = encode(carried{Version: 1, Intents: intents})
+	}
+	built, err := h.epoch.Commit(edit, s.cfg.Rand)
+	if err != nil {
+		s.notify(Notice{Kind: NoticeTrouble, Reason: "a change could not be made: " + err.Error()})
+		s.own[h.id] = CommitID{}
+		return
+	}
+	id := commitID(h.id, built.Commit)
+	raw := s.sealOn(h, innerCommit, built.Commit)
+	if len(raw) > maxEnvelopeBytes {
+		s.notify(Notice{Kind: NoticeTrouble, Reason: "a change is too large to send"})
+		s.own[h.id] = CommitID{}
+		return
+	}
+	s.own[h.id] = id
+	s.save(rowOwn(h.id), encode(journal{Commit: id, Envelope: raw}), EpochID{})
+	if err := s.admit(h, id, built.Applied); err != nil {
+		s.notify(Notice{Kind: NoticeTrouble, Reason: "a change of mine would be refused: " + err.Error()})
+		return
+	}
+	if built.Welcome != nil {
+		s.holdWelcome(id, built)
+	}
+	first := IntentID{}
+	if len(intents) > 0 {
+		first = intents[0].ID
+	}
+	e, _ := parseEnvelope(raw)
+	s.logEnvelope(e.id(), &e)
+	s.publish(raw, first)
+	if c, ok := s.chain.Get(id); ok && !s.alone() {
+		s.publishOwn(s.headerOf(h, &c))
+	}
+	for _, in := range intents {
+		if w := s.wishes[in.ID]; w != nil {
+			s.progress(w, StateBound)
+		}
+	}
+}
+
+// journal is a commit of mine as it was published.
+type journal struct {
+	Commit   CommitID `cbor:"1,keyasint"`
+	Envelope []byte   `cbor:"2,keyasint"`
+}
+
+// plan puts jobs together into one edit, leaving out what does not go with
+// what came before it.
+func (s *Session) plan(h *held, jobs []job) (Edit, []intent) {
+	var e Edit
+	var intents []intent
+	policy := *h.policy
+	touched := map[Account]bool{}
+	removals, named, size := false, false, 0
+	for _, j := range jobs {
+		in := *j.in
+		cost := len(encode(in))
+		for _, p := range j.packages {
+			cost += len(p)
+		}
+		if in.Op != opName && touched[in.Account] || in.Op == opName && named || size+cost > maxBatchBytes && len(intents) > 0 {
+			continue
+		}
+		next := policy
+		var remove []uint32
+		switch in.Op {
+		case opRemove:
+			next = policy.withRole(in.Account, consensus.RoleMember)
+			for _, i := range h.roster.of(in.Account) {
+				remove = append(remove, h.roster.leaves[i].Index)
+			}
+		case opRole:
+			next = policy.withRole(in.Account, in.Role)
+		case opName:
+			next.Name = *in.Name
+		case opReadmit:
+			if i, ok := h.roster.device(in.Device); ok {
+				remove = append(remove, h.roster.leaves[i].Index)
+			}
+		}
+		if !next.owned() || s.present(h, j.packages, remove) {
+			continue
+		}
+		policy, size = next, size+cost
+		e.Remove = append(e.Remove, remove...)
+		e.Add = append(e.Add, j.packages...)
+		removals = removals || in.Op == opRemove
+		named = named || in.Op == opName
+		touched[in.Account] = touched[in.Account] || in.Op != opName
+		intents = append(intents, in)
+	}
+	slices.Sort(e.Remove)
+	if removals || len(h.policy.changes(&policy, func(Account) bool { return false })) > 0 {
+		policy.Revision++
+		e.Context = encode(policy)
+	}
+	return e, intents
+}
+
+// owned reports whether anybody is owner.
+func (p *Policy) owned() bool {
+	return slices.ContainsFunc(p.Roles, func(g Grant) bool { return g.Role == consensus.RoleOwner })
+}
+
+// present reports that one of the packages is of a device that is in h and not
+// about to go.
+func (s *Session) present(h *held, packages [][]byte, going []uint32) bool {
+	for _, b := range packages {
+		l, err := s.cfg.Engine.ReadKeyPackage(b, s.wall)
+		if err != nil {
+			return true
+		}
+		if i, ok := h.roster.device(l.Device); ok && !slices.Contains(going, h.roster.leaves[i].Index) {
+			return true
+		}
+	}
+	return false
+}

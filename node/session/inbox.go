@@ -1,0 +1,277 @@
+package session
+
+import (
+	"crypto/sha256"
+	"errors"
+	"slices"
+
+	"github.com/covey-p2p/covey/consensus"
+)
+
+// The way of an envelope in:
+//
+//	receive   size, version, seen before?                     → dropped, counted
+//	          whose key opens it: the tag names the epoch     → parked if unknown
+//	commit    opened on its parent → admit (epoch.go)
+//	message   opened by the epoch's message keys → history
+//	control   opened by an anchor's key → votes, headers
+//
+// What was opened joins the log, so that sync can offer it to others.
+
+// logged is what is kept in memory of an envelope in the log.
+type logged struct {
+	order uint32
+	size  uint32
+}
+
+// receive takes one envelope from whoever brought it.
+func (s *Session) receive(from Peer, raw []byte) {
+	e, ok := parseEnvelope(raw)
+	if !ok {
+		s.count(DropMalformed)
+		return
+	}
+	id := e.id()
+	switch {
+	case s.logged(id), s.parked.has(id):
+		s.count(DropDuplicate)
+	case s.refused.has(id):
+		s.count(DropRefused)
+	case e.order < s.meta.Floor:
+		s.count(DropUnasked)
+	case e.order == s.meta.Floor && s.meta.Joined != EpochID{} && e.kind == kindBranch:
+		s.count(DropUnasked) // of the epoch before mine: kept for others, closed to me
+		s.logEnvelope(id, &e)
+	default:
+		s.take(from, id, &e)
+	}
+}
+
+// verdicts of opening an envelope.
+type outcome uint8
+
+const (
+	outLogged  outcome = iota // used, or at least authentic: kept and offered
+	outRefused                // not valid, for everybody: forgotten but its name
+	outParked                 // not yet
+	outOpaque                 // authentic once, but its keys are gone here: kept for others
+)
+
+func (s *Session) take(from Peer, id EnvelopeID, e *envelope) {
+	var out outcome
+	if e.kind == kindControl {
+		out = s.takeControl(from, e)
+	} else if h := s.held[s.tags[e.tag]]; h != nil {
+		out = s.takeBranch(from, id, e, h)
+	} else {
+		out = outParked
+	}
+	switch out {
+	case outLogged, outOpaque:
+		s.logEnvelope(id, e)
+	case outRefused:
+		s.refused.put(id)
+	case outParked:
+		s.park(from, id, e)
+	}
+}
+
+// takeBranch opens what one epoch's branch key seals.
+func (s *Session) takeBranch(from Peer, id EnvelopeID, e *envelope, h *held) outcome {
+	plain, ok := s.cfg.Engine.Open(h.branch, e.head, e.sealed)
+	inner, body, fits := unpad(plain)
+	if !ok || !fits || uint64(e.order) != h.number {
+		s.count(DropSealed)
+		return outRefused
+	}
+	switch inner {
+	case innerCommit:
+		return s.takeCommit(h, body)
+	case innerMessage:
+		return s.takeMessage(h, e, body)
+	case innerControl:
+		return s.takeStatement(from, body, e, h)
+	}
+	s.count(DropMalformed)
+	return outLogged // of a later version, perhaps; members only can make one
+}
+
+// takeCommit opens a commit on its parent.
+func (s *Session) takeCommit(p *held, body []byte) outcome {
+	id := commitID(p.id, body)
+	if p.epoch == nil {
+		s.count(DropErased)
+		return outOpaque
+	}
+	ap, err := p.epoch.Apply(body)
+	switch {
+	case errors.Is(err, ErrOwn):
+		s.ownEcho(p, id, ap)
+		return outLogged
+	case errors.Is(err, ErrPath):
+		s.count(DropPath)
+		s.nack(id)
+		ap.Next = nil
+	case err != nil:
+		s.count(DropInvalid)
+		return outRefused
+	}
+	if h := s.held[ap.Child]; h != nil { // the same commit, framed anew
+		s.count(DropDuplicate)
+		return outLogged
+	}
+	if err := s.admit(p, id, ap); err != nil {
+		s.count(reasonOf(err))
+		return outRefused
+	}
+	return outLogged
+}
+
+// ownEcho meets a commit of this very device. One that this session made is in
+// the tree already; any other was made by a later state of this device, of
+// which this is an old copy.
+func (s *Session) ownEcho(p *held, id CommitID, ap Applied) {
+	made, ok := s.own[p.id]
+	if ok && (made == id || ap.Child == EpochID{} || s.held[ap.Child] != nil) {
+		s.count(DropOwn)
+		return
+	}
+	s.grewStale("a change made by this device that it does not remember")
+}
+
+// propose gives a candidate to the rule.
+func (s *Session) propose(c consensus.Candidate) {
+	_, status := s.chain.Add(c)
+	switch status {
+	case consensus.AddHeld, consensus.AddEntered:
+		s.disturbed()
+		s.unpark(Tag(c.Child.ID[:])) // headers that hang below it
+	case consensus.AddCooling:
+		s.count(DropCooling)
+	}
+}
+
+// takeMessage opens a message.
+func (s *Session) takeMessage(h *held, e *envelope, body []byte) outcome {
+	if h.keys == nil {
+		s.count(DropErased)
+		return outOpaque
+	}
+	o, err := h.keys.Unprotect(body)
+	switch {
+	case errors.Is(err, ErrOwn):
+		s.grewStale("a message sent by this device that it does not remember")
+		return outLogged
+	case errors.Is(err, ErrConsumed):
+		s.count(DropConsumed)
+		return outRefused // the same message under another envelope
+	case err != nil:
+		s.count(DropInvalid)
+		return outRefused
+	}
+	s.save(rowUsed(h.id, o.Leaf), o.Record, h.keysWrap())
+	var m message
+	at, ok := h.roster.leaf(o.Leaf)
+	if !ok || decode(o.Plain, &m) != nil {
+		s.count(DropInvalid)
+		return outLogged
+	}
+	s.deliver(h, e.order, at, &m)
+	return outLogged
+}
+
+// deliver puts a message into the history, once.
+func (s *Session) deliver(h *held, order uint32, at int, m *message) {
+	author := h.roster.leaves[at].Device
+	id := m.id(author)
+	if _, dup := s.mids[id]; dup {
+		s.count(DropRepeat)
+		return
+	}
+	s.chronicle(h, order, id, author, h.roster.account[at], m.Body)
+	s.owe(id)
+	for _, sn := range m.Seen {
+		if _, ok := s.mids[sn.ID]; !ok && sn.Order >= s.meta.Floor {
+			s.lacks(sn.ID)
+		}
+	}
+	s.lately = append(s.lately, seen{id, order})
+	s.lately = s.lately[max(0, len(s.lately)-2):]
+}
+
+// chronicle writes a message into the history and tells the faces.
+func (s *Session) chronicle(h *held, order uint32, id MessageID, author Device, account Account, body []byte) {
+	s.mids[id] = order
+	s.save(rowMessage(order, id), []byte{1}, EpochID{})
+	s.meta.History++
+	s.saveMeta()
+	delete(s.gaps, id)
+	n := Notice{Kind: NoticeText, Message: id, Account: account, Device: author, Body: body,
+		Epoch: h.id, Number: h.number, Seq: s.meta.History}
+	s.save(rowHistory(n.Seq), encode(History{Seq: n.Seq, At: s.wall, Message: id, Account: account, Device: author, Epoch: h.id, Body: body}), EpochID{})
+	s.notify(n)
+}
+
+// logged reports whether an envelope is in the log.
+func (s *Session) logged(id EnvelopeID) bool { _, ok := s.log[id]; return ok }
+
+// logEnvelope keeps an envelope for those who will ask for it.
+func (s *Session) logEnvelope(id EnvelopeID, e *envelope) {
+	l := logged{e.order, uint32(len(e.raw))}
+	s.log[id] = l
+	s.set.Add(item(id, e.order))
+	s.save(rowEnvelope(id, l), e.raw, EpochID{})
+}
+
+// parking holds envelopes whose epoch is not known yet, by tag.
+type parking struct {
+	by    map[EnvelopeID]*waiting
+	order []EnvelopeID // oldest first
+	bytes int
+}
+
+type waiting struct {
+	from Peer
+	raw  []byte
+	tag  Tag
+}
+
+func newParking() parking { return parking{by: map[EnvelopeID]*waiting{}} }
+
+func (p *parking) has(id EnvelopeID) bool { return p.by[id] != nil }
+
+func (p *parking) remove(id EnvelopeID) *waiting {
+	w := p.by[id]
+	if w == nil {
+		return nil
+	}
+	p.bytes -= len(w.raw)
+	delete(p.by, id)
+	p.order = slices.DeleteFunc(p.order, func(x EnvelopeID) bool { return x == id })
+	return w
+}
+
+// park keeps an envelope until its epoch is known, or until others push it out.
+func (s *Session) park(from Peer, id EnvelopeID, e *envelope) {
+	p := &s.parked
+	p.by[id] = &waiting{from, e.raw, e.tag}
+	p.order = append(p.order, id)
+	p.bytes += len(e.raw)
+	for len(p.order) > maxParked || p.bytes > maxParkedBytes {
+		p.remove(p.order[0])
+		s.count(DropParked)
+	}
+	s.askAround(from)
+}
+
+// unpark takes up what waited for an epoch, in the order it came.
+func (s *Session) unpark(tag Tag) {
+	for _, id := range slices.Clone(s.parked.order) {
+		if w := s.parked.by[id]; w != nil && w.tag == tag {
+			s.parked.remove(id)
+			if e, ok := parseEnvelope(w.raw); ok {
+				s.take(w.from, sha256.Sum256(w.raw), &e)
+			}
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package session
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/covey-p2p/covey/consensus"
+)
+
+// load fills a new session from rows.
+func (s *Session) load(l *loader) {
+	var root consensus.Epoch
+	if l.read(rowRoot, &root); l.err != nil {
+		return
+	}
+	s.chain = consensus.New(root, s.genesis(), consensus.V1())
+	s.loadAnchors(l)
+	s.loadEpochs(l)
+	s.loadTree(l)
+	s.loadLog(l)
+	s.loadAsked(l)
+	if l.err == nil && s.head() == nil {
+		l.err = fmt.Errorf("the head's state is missing")
+	}
+	s.fx = Effects{} // all of this is durable already
+}
+
+func (s *Session) loadAnchors(l *loader) {
+	l.each("anchor/", func(key string) {
+		var a anchor
+		if l.read(key, &a); l.err == nil {
+			s.keepAnchor(a)
+		}
+	})
+}
+
+// loadEpochs restores the states, parents first, and their message keys.
+func (s *Session) loadEpochs(l *loader) {
+	type restored struct {
+		saved savedEpoch
+		epoch Epoch
+	}
+	var all []restored
+	l.each("epoch/", func(key string) {
+		var r restored
+		if l.read(key, &r.saved); l.err == nil {
+			r.epoch, l.err = s.cfg.Engine.Restore(s.cfg.Self, r.saved.Epoch)
+			all = append(all, r)
+		}
+	})
+	if l.err != nil {
+		return
+	}
+	slices.SortStableFunc(all, func(a, b restored) int { return cmp.Compare(a.epoch.Number(), b.epoch.Number()) })
+	for _, r := range all {
+		h, err := s.view(r.epoch, r.saved.Parent, r.saved.Commit)
+		if err != nil {
+			l.err = err
+			return
+		}
+		h.since = r.saved.Since
+		s.held[h.id] = h
+		s.tags[h.tag] = h.id
+		s.loadKeys(l, h)
+	}
+}
+
+func (s *Session) loadKeys(l *loader, h *held) {
+	base, ok := l.rows[rowKeys(h.id)]
+	if !ok {
+		return
+	}
+	h.keys, l.err = s.cfg.Engine.RestoreKeys(s.cfg.Self, base)
+	l.each(fmt.Sprintf("used/%x/", h.id[:]), func(key string) {
+		var leaf uint32
+		if _, err := fmt.Sscanf(key[strings.LastIndexByte(key, '/')+1:], "%x", &leaf); err != nil {
+			l.err = err
+			return
+		}
+		l.err = h.keys.Record(leaf, l.rows[key])
+	})
+}
+
+// loadTree gives the rule all candidates, parents first, and all votes.
+func (s *Session) loadTree(l *loader) {
+	var all []savedCandidate
+	l.each("commit/", func(key string) {
+		var c savedCandidate
+		l.read(key, &c)
+		all = append(all, c)
+	})
+	slices.SortStableFunc(all, func(a, b savedCandidate) int {
+		return cmp.Compare(a.Cand.Child.Number, b.Cand.Child.Number)
+	})
+	for _, c := range all {
+		s.remember(c.Cand.ID, c.Intents, c.Exit)
+		s.chain.Add(c.Cand)
+	}
+	l.each("vote/", func(key string) {
+		var v consensus.Vote
+		if l.read(key, &v); l.err == nil {
+			s.chain.Hear(v)
+			if last, ok := s.lastVote[v.Account]; !ok || last.Seq < v.Seq {
+				s.lastVote[v.Account] = v
+			}
+		}
+	})
+	l.each("own/", func(key string) {
+		var parent EpochID
+		var j journal
+		l.id(key, parent[:])
+		l.read(key, &j)
+		s.own[parent] = j.Commit
+		if c, ok := s.chain.Get(j.Commit); ok && s.head() != nil && c.Child.Number >= s.head().number {
+			s.unpublished = append(s.unpublished, j.Envelope)
+		}
+	})
+}
+
+func (s *Session) loadLog(l *loader) {
+	l.each("e/", func(key string) {
+		id, entry, ok := parseEnvelopeRow(key)
+		if !ok {
+			l.err = fmt.Errorf("key of an envelope")
+			return
+		}
+		s.log[id] = entry
+		s.set.Add(item(id, entry.order))
+	})
+	l.each("m/", func(key string) {
+		var id MessageID
+		var order uint32
+		l.id(key, id[:])
+		fmt.Sscanf(key, "m/%8x/", &order)
+		s.mids[id] = order
+	})
+}
+
+// loadAsked restores what I and others asked for.
+func (s *Session) loadAsked(l *loader) {
+	l.each("wish/", func(key string) {
+		w := &wish{}
+		l.read(key, w)
+		s.wishes[w.Intent.ID] = w
+	})
+	l.each("pool/", func(key string) {
+		p := &pooled{}
+		l.read(key, p)
+		s.pool[p.Intent.ID] = p
+	})
+	l.each("welcome/", func(key string) {
+		w := &heldWelcome{}
+		l.read(key, w)
+		s.welcomes[w.Commit] = w
+	})
+	l.each("out/", func(key string) {
+		var id MessageID
+		m := &sent{}
+		l.id(key, id[:])
+		l.read(key, m)
+		s.outbox[id] = m
+	})
+}
+
+// resume does again what a crash may have cut off after it was durable: own
+// commits that are still in play are published once more, the same bytes.
+// Messages and all else are in the log, which the next exchange compares.
+func (s *Session) resume() {
+	s.disturbed()
+	for _, id := range sortedNames(s.wishes) {
+		if w := s.wishes[id]; w.Fetching {
+			s.fx.Fetch = append(s.fx.Fetch, Fetch{w.Intent.Account})
+		}
+	}
+	h := s.head()
+	if h == nil {
+		return
+	}
+	for _, raw := range s.unpublished {
+		s.publish(raw, IntentID{})
+	}
+	s.unpublished = nil
+	s.review(h)
+}

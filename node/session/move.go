@@ -1,0 +1,157 @@
+package session
+
+import (
+	"fmt"
+
+	"github.com/covey-p2p/covey/consensus"
+)
+
+// plant starts the tree of epochs.
+func (s *Session) plant(root consensus.Epoch) {
+	s.chain = consensus.New(root, s.genesis(), consensus.V1())
+	s.save(rowRoot, encode(root), EpochID{})
+}
+
+// lineage are the epochs from h back, as far as they matter here: to the
+// oldest anchor.
+func (s *Session) lineage(h *held) []EpochID { return s.chain.Ancestors(h.id) }
+
+// onPath reports whether a commit is in the head's history.
+func (s *Session) onPath(id CommitID) bool {
+	switch s.chain.Life(id) {
+	case consensus.Head, consensus.Settled, consensus.Final:
+		return true
+	}
+	return false
+}
+
+// moved does what follows where the head is another than when last seen.
+func (s *Session) moved() {
+	head := s.chain.Head()
+	if head == s.meta.Head {
+		return
+	}
+	old, h := s.held[s.meta.Head], s.held[head]
+	s.meta.Head = head
+	s.saveMeta()
+	s.pacing.work = 0
+	if h == nil {
+		return
+	}
+	if old != nil {
+		s.tellFork(old, h)
+		s.tellRoster(old, h)
+		if old.policy.Name != h.policy.Name {
+			s.notify(Notice{Kind: NoticeRenamed, Body: []byte(h.policy.Name), Epoch: h.id, Number: h.number})
+		}
+	}
+	s.tellEpoch(h)
+	s.review(h)
+}
+
+// tellFork says that what was the head lost.
+func (s *Session) tellFork(old, h *held) {
+	mv, ok := s.chain.Path(old.id, h.id)
+	if !ok || len(mv.Undo) == 0 {
+		return
+	}
+	mine := false
+	for _, id := range mv.Undo {
+		if c, ok := s.chain.Get(id); ok && s.own[c.Parent] == id {
+			mine = true
+		}
+	}
+	if mine {
+		s.pacing.losses++
+	}
+	s.notify(Notice{Kind: NoticeFork, Epoch: h.id, Number: h.number, Count: len(mv.Undo),
+		Reason: fmt.Sprintf("%d change(s) gave way to a rival; what they asked for is asked again", len(mv.Undo))})
+}
+
+func (s *Session) tellEpoch(h *held) {
+	agreed, _ := s.chain.Agreed(h.id)
+	s.notify(Notice{Kind: NoticeEpoch, Epoch: h.id, Number: h.number, Of: len(h.roster.accounts), Agreed: agreed})
+}
+
+// tellRoster says who came, went or changed between two heads.
+func (s *Session) tellRoster(old, h *held) {
+	tell := func(c Change, a Account, d Device, r Role) {
+		s.notify(Notice{Kind: NoticeRoster, Change: c, Account: a, Device: d, Role: r, Epoch: h.id, Number: h.number})
+	}
+	for _, a := range minus(old.roster.accounts, h.roster.accounts) {
+		tell(s.wentHow(old, h, a), a, Device{}, 0)
+	}
+	for _, a := range minus(h.roster.accounts, old.roster.accounts) {
+		tell(ChangeAdded, a, Device{}, h.policy.roleOf(a))
+	}
+	was := devices(old.roster)
+	is := devices(h.roster)
+	for i, l := range old.roster.leaves {
+		if _, still := is[l.Device]; !still && h.roster.has(old.roster.account[i]) {
+			tell(ChangeDeviceRemoved, old.roster.account[i], l.Device, 0)
+		}
+	}
+	for i, l := range h.roster.leaves {
+		before, had := was[l.Device]
+		switch {
+		case !had && old.roster.has(h.roster.account[i]):
+			tell(ChangeDeviceAdded, h.roster.account[i], l.Device, 0)
+		case had && before.Stamp != l.Stamp:
+			tell(ChangeKeys, h.roster.account[i], l.Device, 0)
+		}
+	}
+	for _, c := range old.policy.changes(h.policy, func(a Account) bool { return !h.roster.has(a) || !old.roster.has(a) }) {
+		if c.kind == actRole {
+			tell(ChangeRole, c.account, Device{}, c.role)
+		}
+	}
+}
+
+// wentHow tells leaving from being removed: whoever left asked for it.
+func (s *Session) wentHow(old, h *held, a Account) Change {
+	mv, _ := s.chain.Path(old.id, h.id)
+	for _, id := range mv.Redo {
+		for _, in := range s.carriedBy[id] {
+			if in.Op == opRemove && in.Account == a {
+				if i, ok := old.roster.device(in.Author); ok && old.roster.account[i] == a {
+					return ChangeLeft
+				}
+			}
+		}
+	}
+	return ChangeRemoved
+}
+
+func devices(r *roster) map[Device]*Leaf {
+	out := make(map[Device]*Leaf, len(r.leaves))
+	for i := range r.leaves {
+		out[r.leaves[i].Device] = &r.leaves[i]
+	}
+	return out
+}
+
+// removalPending reports that a removal is about: a commit that removes
+// somebody is known beside the head, undecided, or I asked for one.
+func (s *Session) removalPending() bool {
+	h := s.head()
+	if s.pacing.unrest != 0 {
+		for _, c := range s.chain.Children(h.parent) {
+			if c.Class == consensus.ClassRemove && c.Child.ID != h.id {
+				return true
+			}
+		}
+		for _, c := range s.chain.Children(h.id) {
+			if c.Class == consensus.ClassRemove {
+				return true
+			}
+		}
+	}
+	for _, id := range sortedNames(s.wishes) {
+		w := s.wishes[id]
+		if w.Intent.Op == opRemove && w.Landed == (CommitID{}) && w.Intent.Account != s.cfg.Self.Account && s.now < w.Since+removalHold {
+			s.wake(w.Since + removalHold)
+			return true
+		}
+	}
+	return false
+}

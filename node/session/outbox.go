@@ -1,0 +1,116 @@
+package session
+
+import "fmt"
+
+// From a Send to everybody's history:
+//
+//	send    durable and queued; given its MessageID
+//	flush   protected under the head, ratchet and envelope in one Save, published
+//	deliver receivers answer with receipts (receipt.go)
+//	reap    once every device has it, or its epoch is out of any fork's reach
+//	        and therefore in everybody's history, it leaves the outbox; if its
+//	        epoch was lost instead, it is protected again under the head
+
+// sent is a message of mine until it is over.
+type sent struct {
+	ID     IntentID        `cbor:"1,keyasint"`
+	Nonce  [16]byte        `cbor:"2,keyasint"`
+	Body   []byte          `cbor:"3,keyasint"`
+	Seen   []seen          `cbor:"4,keyasint,omitempty"`
+	State  State           `cbor:"5,keyasint"`
+	Epoch  EpochID         `cbor:"6,keyasint"` // protected under, or zero
+	First  EpochID         `cbor:"7,keyasint"` // the first of those
+	Seq    uint64          `cbor:"8,keyasint"` // order among mine
+	Got    map[Device]bool `cbor:"9,keyasint,omitempty"`
+	Of     int             `cbor:"10,keyasint"`
+	Shut   []Account       `cbor:"11,keyasint,omitempty"` // whom First excluded
+	Held   bool            `cbor:"12,keyasint,omitempty"` // by the audience guard
+	Number uint64          `cbor:"13,keyasint"`
+}
+
+// send takes a message in.
+func (s *Session) send(e Send) {
+	for _, id := range sortedNames(s.outbox) {
+		if s.outbox[id].ID == e.ID {
+			return // asked before
+		}
+	}
+	if len(e.Body) > MaxTextBytes || len(s.outbox) >= maxOutbox || s.meta.Status != statusMember {
+		why := fmt.Sprintf("a message is at most %d bytes", MaxTextBytes)
+		if len(s.outbox) >= maxOutbox {
+			why = "too many messages wait to be sent"
+		}
+		if s.meta.Status != statusMember {
+			why = s.meta.Why
+		}
+		s.notify(Notice{Kind: NoticeSent, ID: e.ID, State: StateDenied, Reason: why})
+		return
+	}
+	m := &sent{ID: e.ID, Body: e.Body, State: StateQueued}
+	s.random(m.Nonce[:])
+	s.meta.Sent++
+	m.Seq = s.meta.Sent
+	m.Seen = append([]seen(nil), s.lately...)
+	id := messageID(s.cfg.Self.Device, m.Nonce)
+	s.outbox[id] = m
+	s.saveMeta()
+	s.saveSent(id, m)
+	s.notify(Notice{Kind: NoticeSent, ID: e.ID, Message: id, State: StateQueued})
+}
+
+func (s *Session) saveSent(id MessageID, m *sent) { s.save(rowOut(id), encode(m), EpochID{}) }
+
+// flushOutbox protects what waits under the head. Sending does not wait for
+// the head to settle, unless a removal is about: then what is said next must
+// not be readable by whoever is being removed.
+func (s *Session) flushOutbox() {
+	h := s.head()
+	if h == nil || !s.active() || h.keys == nil || s.removalPending() {
+		return
+	}
+	for _, id := range s.outOrder() {
+		if m := s.outbox[id]; m.Epoch == (EpochID{}) && s.audible(m, h) {
+			s.protect(h, id, m)
+		}
+	}
+}
+
+// protect encrypts a message under h and publishes it.
+func (s *Session) protect(h *held, id MessageID, m *sent) {
+	if m.First == (EpochID{}) {
+		m.First = h.id
+	}
+	plain := encode(message{Version: messageVersion, Nonce: m.Nonce, Seen: m.Seen, Body: m.Body, First: m.First})
+	ciphertext, record, err := h.keys.Protect(plain, nil, s.cfg.Rand)
+	if err != nil {
+		s.notify(Notice{Kind: NoticeTrouble, Reason: "a message could not be encrypted: " + err.Error()})
+		return
+	}
+	s.save(rowUsed(h.id, h.self), record, h.keysWrap())
+	raw := s.sealOn(h, innerMessage, ciphertext)
+	e, _ := parseEnvelope(raw)
+	s.logEnvelope(e.id(), &e)
+	m.Epoch, m.Number = h.id, h.number
+	m.Of = len(h.roster.leaves) - 1
+	s.saveSent(id, m)
+	if _, known := s.mids[id]; !known {
+		s.chronicle(h, e.order, id, s.cfg.Self.Device, s.cfg.Self.Account, m.Body)
+		s.lately = append(s.lately, seen{id, e.order})
+		s.lately = s.lately[max(0, len(s.lately)-2):]
+	}
+	s.publish(raw, m.ID)
+}
+
+// handed hears from the driver how many peers took what was published.
+func (s *Session) handed(e Handed) {
+	for _, id := range sortedNames(s.outbox) {
+		if m := s.outbox[id]; m.ID == e.ID && e.Peers > 0 && m.State == StateQueued {
+			m.State = StateHanded
+			s.saveSent(id, m)
+			s.notify(Notice{Kind: NoticeSent, ID: m.ID, Message: id, State: StateHanded, Count: e.Peers})
+		}
+	}
+	if w := s.wishes[e.ID]; w != nil && e.Peers > 0 && w.State == StateBound {
+		s.progress(w, StateHanded)
+	}
+}

@@ -1,0 +1,71 @@
+package session
+
+// Receipts: a device tells the group, a batch at a time, which messages it
+// has. They let a sender say "3 of 5 devices" and end its outbox. The wait
+// grows with the group, so that all members together send about eight receipts
+// a second at most.
+
+type receipt struct {
+	Messages []MessageID `cbor:"1,keyasint"`
+}
+
+// owe notes that a message is to be acknowledged.
+func (s *Session) owe(id MessageID) {
+	if len(s.owed) == 0 {
+		s.owedSince = s.now
+	}
+	s.owed = append(s.owed, id)
+}
+
+// receipts sends what is owed when the wait is over.
+func (s *Session) receipts() {
+	h := s.head()
+	if len(s.owed) == 0 || h == nil || !s.active() {
+		return
+	}
+	wait := max(receiptWait, Time(len(h.roster.leaves))*receiptShare)
+	if at := s.owedSince + wait; s.now < at && len(s.owed) < maxReceipts {
+		s.wake(at)
+		return
+	}
+	n := min(len(s.owed), maxReceipts)
+	s.publishOwn(s.sealOn(h, innerControl, s.state(controlReceipt, receipt{s.owed[:n]})))
+	s.owed = append([]MessageID(nil), s.owed[n:]...)
+	s.owedSince = s.now
+}
+
+// takeReceipt notes that a device has messages of mine.
+func (s *Session) takeReceipt(c *control) outcome {
+	var r receipt
+	if decode(c.Body, &r) != nil || len(r.Messages) > maxReceipts {
+		s.count(DropControl)
+		return outRefused
+	}
+	for _, id := range r.Messages {
+		m := s.outbox[id]
+		if m == nil || m.Got[c.Device] || c.Device == s.cfg.Self.Device {
+			continue
+		}
+		if m.Got == nil {
+			m.Got = map[Device]bool{}
+		}
+		m.Got[c.Device] = true
+		h := s.held[m.Epoch]
+		n := Notice{Kind: NoticeDelivered, ID: m.ID, Message: id, Device: c.Device, Count: len(m.Got), Of: m.Of}
+		if h != nil {
+			if i, ok := h.roster.device(c.Device); ok {
+				n.Account = h.roster.account[i]
+			}
+		}
+		s.notify(n)
+		s.saveSent(id, m)
+	}
+	return outLogged
+}
+
+// lacks notes a message that somebody saw and I do not have.
+func (s *Session) lacks(id MessageID) {
+	if _, ok := s.gaps[id]; !ok && len(s.gaps) < maxGaps {
+		s.gaps[id] = s.now
+	}
+}

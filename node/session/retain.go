@@ -1,0 +1,154 @@
+package session
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/covey-p2p/covey/consensus"
+)
+
+// What is kept, why, and when it goes:
+//
+//	state     to enter another child of an epoch: until every account that
+//	          votes there stands below one child, or the head is a window ahead
+//	keys      to read late messages of an epoch: as long, or readEpochs
+//	outbox    a message of mine: until every device has it, or its epoch is out
+//	          of any fork's reach
+//
+// What goes is erased: its wrapping key ends, so that old copies on disk are
+// unreadable too.
+
+// reap erases what nothing needs any more.
+func (s *Session) reap() {
+	h := s.head()
+	if h == nil {
+		return
+	}
+	s.dropAnchors(h.number)
+	keep := s.keepFrom(h)
+	for _, id := range sortedIDs(s.held) {
+		e := s.held[id]
+		if s.chain.Within(id, keep) {
+			continue
+		}
+		if e.epoch != nil {
+			e.epoch = nil
+			s.erase(rowEpoch(id), id)
+			s.drop(rowOwn(id))
+			s.lost(e)
+		}
+		if onPath := s.chain.Within(h.id, id); e.keys != nil && (!onPath || e.number+readEpochs < h.number) {
+			s.eraseKeys(e)
+		}
+	}
+	s.finalize(keep)
+}
+
+// keepFrom is the earliest epoch on the head's path whose state is kept.
+func (s *Session) keepFrom(h *held) EpochID {
+	keep := s.chain.Root().ID
+	if id, ok := s.chain.Ancestor(h.id, s.pace.Window); ok {
+		keep = id
+	}
+	for _, id := range s.chain.Ancestors(h.id) {
+		into, ok := s.chain.Into(id)
+		if !ok || id == keep {
+			break
+		}
+		p, _ := s.chain.Epoch(into.Parent)
+		if s.chain.Weight(into.ID) == voters(p) && s.spoke(p) {
+			return id
+		}
+	}
+	return keep
+}
+
+// spoke reports that every voter of an epoch has said where it stands.
+func (s *Session) spoke(e consensus.Epoch) bool {
+	all := e.Voters
+	if all == nil {
+		all = e.Roster
+	}
+	return !slices.ContainsFunc(all, func(a Account) bool { _, ok := s.lastVote[a]; return !ok })
+}
+
+func (s *Session) eraseKeys(e *held) {
+	e.keys = nil
+	s.erase(rowKeys(e.id), e.keysWrap())
+	for _, l := range e.roster.leaves {
+		s.drop(rowUsed(e.id, l.Index))
+	}
+}
+
+// lost marks a state that is gone as one that cannot be entered any more.
+func (s *Session) lost(e *held) {
+	if e.commit == (CommitID{}) || s.onPath(e.commit) {
+		return
+	}
+	s.chain.Erased(e.commit)
+	if c, ok := s.chain.Get(e.commit); ok {
+		s.save(rowCandidate(e.commit), encode(savedCandidate{Cand: c, Intents: s.carriedBy[e.commit], Exit: s.exits[e.commit]}), EpochID{})
+	}
+}
+
+// finalize ends what is out of any fork's reach: epochs down to keep.
+func (s *Session) finalize(keep EpochID) {
+	for _, id := range sortedNames(s.wishes) {
+		w := s.wishes[id]
+		if w.Landed == (CommitID{}) {
+			continue
+		}
+		if c, ok := s.chain.Get(w.Landed); !ok || s.chain.Within(keep, c.Child.ID) {
+			s.conclude(id, w, StateFinal, "")
+		}
+	}
+	for _, id := range s.outOrder() {
+		m := s.outbox[id]
+		if m.Epoch == (EpochID{}) {
+			continue
+		}
+		switch {
+		case m.Of <= len(m.Got):
+			s.over(id, m, StateDelivered)
+		case s.chain.Within(keep, m.Epoch) && m.Epoch != keep:
+			s.over(id, m, StateFinal)
+		case s.held[m.Epoch] == nil || s.held[m.Epoch].epoch == nil:
+			m.Epoch = EpochID{} // its branch is gone: protect it again
+			s.saveSent(id, m)
+		}
+	}
+}
+
+// over ends a message of mine.
+func (s *Session) over(id MessageID, m *sent, state State) {
+	delete(s.outbox, id)
+	s.drop(rowOut(id))
+	s.notify(Notice{Kind: NoticeSent, ID: m.ID, Message: id, State: state, Count: len(m.Got), Of: m.Of})
+}
+
+// outOrder are my messages in the order they were written.
+func (s *Session) outOrder() []MessageID {
+	ids := sortedNames(s.outbox)
+	slices.SortStableFunc(ids, func(a, b MessageID) int {
+		x, y := s.outbox[a], s.outbox[b]
+		if x.Seq != y.Seq {
+			if x.Seq < y.Seq {
+				return -1
+			}
+			return 1
+		}
+		return bytes.Compare(a[:], b[:])
+	})
+	return ids
+}
+
+// audible is the audience guard: a message first sent where somebody had been
+// taken out is not sent again, by itself, where that somebody would read it.
+func (s *Session) audible(m *sent, h *held) bool {
+	for _, a := range m.Shut {
+		if h.roster.has(a) {
+			return false
+		}
+	}
+	return true
+}

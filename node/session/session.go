@@ -1,0 +1,309 @@
+package session
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/covey-p2p/covey/consensus"
+	"github.com/covey-p2p/covey/node/session/reconcile"
+)
+
+// GroupID is the group's MLS group id: 32 random bytes that only members know.
+// Drivers keep it out of logs and file names.
+type GroupID [32]byte
+
+// Config is what a session needs from outside itself.
+type Config struct {
+	Engine Engine
+	Self   Identity
+	Rand   io.Reader
+	Pace   Pace // the zero value is the defaults of limits.go
+}
+
+// Pace overrides local timing, in milliseconds, for measurements. None of it
+// is read by a decision about commits.
+type Pace struct {
+	SettleAfter, SettleCap, SlotDelay Time
+	Window                            uint64 // epochs a fork can be entered for
+}
+
+func (p Pace) orDefault() Pace {
+	return Pace{
+		SettleAfter: cmp.Or(p.SettleAfter, settleAfter), SettleCap: cmp.Or(p.SettleCap, settleCap),
+		SlotDelay: cmp.Or(p.SlotDelay, slotDelay), Window: cmp.Or(p.Window, window),
+	}
+}
+
+// ErrRows says that durable rows are not those of a session: it does not
+// start rather than guess.
+var ErrRows = errors.New("session: rows cannot be read")
+
+// Session is one member's view of one group. It is advanced by Step alone and
+// is owned by one goroutine.
+//
+// Invariants: (1) held has the head, with its epoch, unless removed; (2) every
+// commit, own or foreign, entered by admit; (3) what a Step changed and a
+// restart needs is in that Step's Save.
+type Session struct {
+	cfg   Config
+	pace  Pace
+	group GroupID
+
+	wall Time // the driver's clock in this Step
+	now  Time // the same, never going back: wall + skew
+	skew Time
+	fx   Effects
+	from EpochID // the head when this Step began
+
+	chain   *consensus.Chain
+	held    map[EpochID]*held
+	tags    map[Tag]EpochID
+	certs   map[certKey]Certificate
+	anchors map[EpochID]*anchor
+	hints   map[[4]byte][]EpochID
+
+	log     map[EnvelopeID]logged
+	set     reconcile.Set
+	parked  parking
+	refused memory[EnvelopeID]
+	peers   map[Peer]*peer
+
+	own         map[EpochID]CommitID // by parent: never two commits of mine on one
+	wishes      map[IntentID]*wish
+	pool        map[IntentID]*pooled
+	carriers    map[IntentID][]CommitID
+	carriedBy   map[CommitID][]intent
+	exits       map[CommitID]bool // commits that take this device out
+	lastVote    map[Account]consensus.Vote
+	unpublished [][]byte // own commits that a crash may have kept in
+	welcomes    map[CommitID]*heldWelcome
+	outbox      map[MessageID]*sent
+	mids        map[MessageID]uint32
+	lately      []seen      // the two latest messages
+	owed        []MessageID // receipts not sent yet
+	owedSince   Time
+	gaps        map[MessageID]Time // messages that others have seen and I lack
+
+	meta   meta
+	pacing pacing
+	counts Counts
+}
+
+// meta is the one row of small facts.
+type meta struct {
+	Version uint8   `cbor:"1,keyasint"`
+	Group   GroupID `cbor:"2,keyasint"`
+	Device  Device  `cbor:"3,keyasint"`
+	Clock   Time    `cbor:"4,keyasint"` // now, when last saved
+	Floor   uint32  `cbor:"5,keyasint"` // orders below are not mine to have
+	History uint64  `cbor:"6,keyasint"` // last Seq given
+	Read    uint64  `cbor:"7,keyasint"`
+	Voted   EpochID `cbor:"8,keyasint"` // the head my last vote names
+	Status  status  `cbor:"9,keyasint"`
+	Why     string  `cbor:"10,keyasint,omitempty"`
+	VoteSeq uint64  `cbor:"11,keyasint"`
+	Head    EpochID `cbor:"15,keyasint"` // as the faces were told
+	Sent    uint64  `cbor:"14,keyasint"` // messages of mine so far
+	Joined  EpochID `cbor:"12,keyasint"` // the epoch this device began with
+	// Probation: let in lately, not yet sure that this branch is the group's.
+	Probation bool `cbor:"13,keyasint"`
+}
+
+// status is whether this device takes part.
+type status uint8
+
+const (
+	statusMember   status = iota
+	statusRemoved         // the head's branch took me out
+	statusStale           // an old copy: receives, never signs (heal.go)
+	statusStranded        // my branch lost beyond the window
+)
+
+const metaVersion = 1
+
+func newSession(cfg Config, group GroupID, now Time) *Session {
+	return &Session{
+		cfg: cfg, pace: cfg.Pace.orDefault(), group: group, wall: now, now: now,
+		held: map[EpochID]*held{}, tags: map[Tag]EpochID{}, certs: map[certKey]Certificate{},
+		anchors: map[EpochID]*anchor{}, hints: map[[4]byte][]EpochID{},
+		log: map[EnvelopeID]logged{}, peers: map[Peer]*peer{},
+		own: map[EpochID]CommitID{}, wishes: map[IntentID]*wish{}, pool: map[IntentID]*pooled{},
+		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
+		lastVote: map[Account]consensus.Vote{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
+		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{},
+		parked: newParking(), refused: newMemory[EnvelopeID](maxRefused), counts: Counts{},
+		meta: meta{Version: metaVersion, Group: group, Device: cfg.Self.Device},
+	}
+}
+
+// Create founds a group with the given name, of which the account behind
+// cfg.Self is the owner.
+func Create(cfg Config, now Time, name string) (*Session, Effects, error) {
+	if len(name) > maxNameBytes {
+		return nil, Effects{}, fmt.Errorf("session: a group's name is at most %d bytes", maxNameBytes)
+	}
+	var group GroupID
+	if _, err := io.ReadFull(cfg.Rand, group[:]); err != nil {
+		return nil, Effects{}, err
+	}
+	policy := newPolicy(cfg.Self.Account, name)
+	e, err := cfg.Engine.Create(cfg.Self, group[:], encode(policy), cfg.Rand)
+	if err != nil {
+		return nil, Effects{}, err
+	}
+	s := newSession(cfg, group, now)
+	s.begin(now)
+	root, err := s.view(e, EpochID{}, CommitID{})
+	if err != nil {
+		return nil, Effects{}, err
+	}
+	s.plant(s.ruleEpoch(root, nil))
+	s.enter(root)
+	s.meta.Head = root.id
+	s.saveMeta()
+	s.notify(Notice{Kind: NoticeJoined, Epoch: root.id})
+	return s, s.finish(), nil
+}
+
+// Step takes one event and says what is to be done about it. It never fails:
+// what the network sends is used or counted (Counts). The driver performs the
+// effects in field order before the next Step.
+func (s *Session) Step(now Time, ev Event) Effects {
+	s.begin(now)
+	switch e := ev.(type) {
+	case Received:
+		s.receive(e.From, e.Envelope)
+	case Frame:
+		s.frame(e.From, e.Bytes)
+	case PeerUp:
+		s.peerUp(e.Peer)
+	case PeerDown:
+		delete(s.peers, e.Peer)
+	case Welcomed:
+		s.welcomed(e)
+	case Send:
+		s.send(e)
+	case Handed:
+		s.handed(e)
+	case Read:
+		s.meta.Read = max(s.meta.Read, min(e.Seq, s.meta.History))
+		s.saveMeta()
+		s.notify(Notice{Kind: NoticeIntent, ID: e.ID, State: StateFinal})
+	case Fetched:
+		s.fetched(e)
+	case Tick:
+	default:
+		s.wish(ev)
+	}
+	return s.finish()
+}
+
+// begin opens a Step. Time for us only goes forward: where the driver's clock
+// jumps back, the difference is added from then on.
+func (s *Session) begin(wall Time) {
+	s.fx = Effects{}
+	s.wall = wall
+	if wall+s.skew < s.now {
+		s.skew = s.now - wall
+	}
+	s.now = wall + s.skew
+}
+
+// finish does what follows from whatever changed, once, however many
+// envelopes a Step brought: no flicker through abandoned branches.
+func (s *Session) finish() Effects {
+	s.moved()
+	s.settle()
+	s.commitIfDue()
+	s.moved()
+	s.flushOutbox()
+	s.releaseWelcomes()
+	s.receipts()
+	s.reap()
+	s.remind()
+	fx := s.fx
+	s.fx = Effects{}
+	return fx
+}
+
+// Group is the group's id.
+func (s *Session) Group() GroupID { return s.group }
+
+// head is the state I act in.
+func (s *Session) head() *held { return s.held[s.chain.Head()] }
+
+// active reports whether this device may sign anything.
+func (s *Session) active() bool { return s.meta.Status == statusMember }
+
+func (s *Session) random(b []byte) { must(io.ReadFull(s.cfg.Rand, b)) }
+
+func (s *Session) save(key string, value []byte, wrap EpochID) {
+	s.fx.Save = append(s.fx.Save, Row{Key: key, Value: value, Wrap: wrap})
+}
+
+// drop deletes a row.
+func (s *Session) drop(key string) { s.save(key, nil, EpochID{}) }
+
+// erase deletes a row and ends the wrapping key it was stored under.
+func (s *Session) erase(key string, wrap EpochID) {
+	s.drop(key)
+	s.fx.Erase = append(s.fx.Erase, wrap)
+}
+
+func (s *Session) saveMeta() {
+	s.meta.Clock = s.now
+	s.save(rowMeta, encode(s.meta), EpochID{})
+}
+
+func (s *Session) notify(n Notice) {
+	n.At = s.wall
+	s.fx.Notify = append(s.fx.Notify, n)
+}
+
+func (s *Session) publish(envelope []byte, id IntentID) {
+	s.fx.Publish = append(s.fx.Publish, Outgoing{Envelope: envelope, ID: id})
+}
+
+// wake asks for a Tick at t, in our time.
+func (s *Session) wake(t Time) {
+	t = max(t-s.skew, s.wall+1)
+	if s.fx.Wake == 0 || t < s.fx.Wake {
+		s.fx.Wake = t
+	}
+}
+
+// sortedIDs are a map's keys in order.
+func sortedIDs[K interface {
+	~[32]byte
+	comparable
+}, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b K) int {
+		x, y := [32]byte(a), [32]byte(b)
+		return bytes.Compare(x[:], y[:])
+	})
+	return keys
+}
+
+// sortedNames is sortedIDs for the short ids.
+func sortedNames[K interface {
+	~[16]byte
+	comparable
+}, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b K) int {
+		x, y := [16]byte(a), [16]byte(b)
+		return bytes.Compare(x[:], y[:])
+	})
+	return keys
+}

@@ -1,0 +1,218 @@
+package session
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/covey-p2p/covey/node/session/reconcile"
+)
+
+// Catching up. Two members compare their logs by fingerprints of ranges
+// (reconcile), in a few frames whose size follows from what differs:
+//
+//	offer    a reconcile frame: where our logs differ
+//	missing  names of envelopes I lack
+//	inform   envelopes the other lacks, from the driver's disk
+//
+// One frame can hold all three. The order in the log is the epoch number in
+// each envelope: both sides read it from the same bytes, without a key.
+
+// body of a DirectSync: version, length and CBOR of this, then envelopes, each
+// headed by its length.
+type syncFrame struct {
+	Floor   uint32       `cbor:"1,keyasint"` // the sender's: nothing below is wanted
+	Offer   []byte       `cbor:"2,keyasint,omitempty"`
+	Missing []EnvelopeID `cbor:"3,keyasint,omitempty"`
+	More    bool         `cbor:"4,keyasint,omitempty"` // answer with an offer of your own
+}
+
+const syncVersion = 1
+
+// peer is what is remembered of one that can be reached.
+type peer struct {
+	offered Time // when an exchange was last opened
+	asked   map[EnvelopeID]Time
+}
+
+func item(id EnvelopeID, order uint32) reconcile.Item {
+	return reconcile.Item{Order: uint64(order), ID: id}
+}
+
+// AppendRow appends the stored value of one of Direct.Rows to a frame.
+func AppendRow(frame, value []byte) []byte {
+	frame = binary.BigEndian.AppendUint32(frame, uint32(len(value)))
+	return append(frame, value...)
+}
+
+func (f *syncFrame) encode() []byte {
+	return AppendRow([]byte{syncVersion}, encode(f))
+}
+
+// readFrame takes a frame apart.
+func readFrame(b []byte) (f syncFrame, envelopes [][]byte, ok bool) {
+	if len(b) == 0 || b[0] != syncVersion || len(b) > maxFrameBytes {
+		return f, nil, false
+	}
+	for b = b[1:]; len(b) > 0; {
+		if len(b) < 4 || uint64(binary.BigEndian.Uint32(b)) > uint64(len(b)-4) {
+			return f, nil, false
+		}
+		n := binary.BigEndian.Uint32(b)
+		envelopes = append(envelopes, b[4:4+n:4+n])
+		b = b[4+n:]
+	}
+	if len(envelopes) == 0 || decode(envelopes[0], &f) != nil {
+		return f, nil, false
+	}
+	return f, envelopes[1:], true
+}
+
+// peerUp opens an exchange with a peer that has just become reachable.
+func (s *Session) peerUp(p Peer) {
+	if s.peers[p] == nil {
+		s.peers[p] = &peer{asked: map[EnvelopeID]Time{}}
+	}
+	s.offer(p)
+}
+
+// offer opens an exchange.
+func (s *Session) offer(p Peer) {
+	pr := s.peers[p]
+	if pr == nil {
+		return
+	}
+	pr.offered = s.now
+	s.sync(p, &syncFrame{Floor: s.meta.Floor, Offer: s.set.InitiateFrom(uint64(s.meta.Floor))}, nil)
+}
+
+// sync sends a frame, with envelopes from disk, in as many frames as needed.
+func (s *Session) sync(p Peer, f *syncFrame, have []EnvelopeID) {
+	var rows []string
+	size := 0
+	flush := func() {
+		s.fx.Direct = append(s.fx.Direct, Direct{Peer: p, Kind: DirectSync, Bytes: f.encode(), Rows: rows})
+		f, rows, size = &syncFrame{Floor: s.meta.Floor}, nil, 0
+	}
+	for _, id := range have {
+		l, ok := s.log[id]
+		if !ok {
+			continue
+		}
+		if size+int(l.size) > informBytes && len(rows) > 0 {
+			flush()
+		}
+		rows = append(rows, rowEnvelope(id, l))
+		size += int(l.size)
+	}
+	if len(rows) > 0 || f.Offer != nil || f.Missing != nil {
+		flush()
+	}
+}
+
+// frame takes a frame of a peer's.
+func (s *Session) frame(from Peer, b []byte) {
+	f, envelopes, ok := readFrame(b)
+	if !ok {
+		s.count(DropFrame)
+		return
+	}
+	if s.peers[from] == nil {
+		s.peers[from] = &peer{asked: map[EnvelopeID]Time{}}
+	}
+	for _, e := range envelopes {
+		s.receive(from, e)
+	}
+	var reply syncFrame
+	reply.Floor = s.meta.Floor
+	have := s.wanted(f.Missing)
+	if f.Offer != nil {
+		if f.Floor < s.meta.Floor && !f.More {
+			// The other reaches further back than I: compare from my floor on.
+			reply.Offer = s.set.InitiateFrom(uint64(s.meta.Floor))
+			reply.More = true
+		} else {
+			answer, theirs, mine, err := s.set.Respond(f.Offer)
+			if err != nil {
+				s.count(DropFrame)
+				return
+			}
+			reply.Offer, reply.More = answer, true
+			have = append(have, s.wanted(asEnvelopes(theirs))...)
+			reply.Missing = s.unseen(from, mine)
+		}
+	}
+	s.order(have)
+	s.sync(from, &reply, have)
+}
+
+func asEnvelopes(ids [][32]byte) []EnvelopeID {
+	out := make([]EnvelopeID, len(ids))
+	for i := range ids {
+		out[i] = ids[i]
+	}
+	return out
+}
+
+// wanted are those of ids that are in the log.
+func (s *Session) wanted(ids []EnvelopeID) []EnvelopeID {
+	return slices.DeleteFunc(slices.Clone(ids), func(id EnvelopeID) bool { return !s.logged(id) })
+}
+
+// unseen are those of ids to ask a peer for: not here, not parked, not found
+// invalid, not asked for just now.
+func (s *Session) unseen(from Peer, ids [][32]byte) []EnvelopeID {
+	p := s.peers[from]
+	var out []EnvelopeID
+	for _, raw := range ids {
+		id := EnvelopeID(raw)
+		if s.logged(id) || s.parked.has(id) || s.refused.has(id) {
+			continue
+		}
+		if t, ok := p.asked[id]; ok && s.now < t+askAgain {
+			continue
+		}
+		if len(p.asked) >= maxAsked {
+			clear(p.asked)
+		}
+		p.asked[id] = s.now
+		out = append(out, id)
+	}
+	return out
+}
+
+// order sorts envelopes as they are best read: by epoch.
+func (s *Session) order(ids []EnvelopeID) {
+	slices.SortStableFunc(ids, func(a, b EnvelopeID) int {
+		return item(a, s.log[a].order).Compare(item(b, s.log[b].order))
+	})
+}
+
+// askAround opens an exchange with whoever sent what cannot be placed yet.
+func (s *Session) askAround(from Peer) {
+	if p := s.peers[from]; p != nil && s.now >= p.offered+offerAgain {
+		s.offer(from)
+	}
+}
+
+// remind opens an exchange with one peer now and then: gossip is a hint, the
+// log is the truth.
+func (s *Session) remind() {
+	if len(s.peers) == 0 {
+		return
+	}
+	var next Peer
+	oldest := Time(0)
+	last := Time(0)
+	for p, pr := range s.peers {
+		if next == "" || pr.offered < oldest || pr.offered == oldest && p < next {
+			next, oldest = p, pr.offered
+		}
+		last = max(last, pr.offered)
+	}
+	if at := last + offerEvery; s.now < at {
+		s.wake(at)
+		return
+	}
+	s.offer(next)
+	s.wake(s.now + offerEvery)
+}

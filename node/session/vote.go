@@ -1,0 +1,289 @@
+package session
+
+import (
+	"slices"
+
+	"github.com/covey-p2p/covey/consensus"
+)
+
+// Votes, headers and nacks: what members tell each other about the tree. When
+// the head has been quiet for a while, this device says that it holds it to be
+// the head. Only the wait reads a clock; what votes decide does not.
+
+// ballot is a vote as it is signed.
+type ballot struct {
+	Head   EpochID `cbor:"1,keyasint"`
+	Number uint64  `cbor:"2,keyasint"`
+	Seq    uint64  `cbor:"3,keyasint"`
+}
+
+// heading is a commit known by its author's word alone.
+type heading struct {
+	Commit  CommitID        `cbor:"1,keyasint"`
+	Parent  EpochID         `cbor:"2,keyasint"`
+	Child   EpochID         `cbor:"3,keyasint"`
+	Number  uint64          `cbor:"4,keyasint"` // of the child
+	Class   consensus.Class `cbor:"5,keyasint"`
+	Role    Role            `cbor:"6,keyasint"`
+	Slot    uint32          `cbor:"7,keyasint"`
+	Carries bool            `cbor:"8,keyasint"`
+	In      []Account       `cbor:"9,keyasint,omitempty"`  // accounts that joined
+	Out     []Account       `cbor:"10,keyasint,omitempty"` // and that left
+	Voters  []Account       `cbor:"11,keyasint,omitempty"` // where they are drawn
+}
+
+type nack struct {
+	Commit CommitID `cbor:"1,keyasint"`
+}
+
+// takeControl opens a control envelope.
+func (s *Session) takeControl(from Peer, e *envelope) outcome {
+	body, ok := s.openControl(e)
+	if !ok {
+		e.tag = Tag{} // until an anchor is learnt
+		return outParked
+	}
+	return s.takeStatement(from, body, e, nil)
+}
+
+// takeStatement takes a signed statement; h is the epoch whose branch key
+// sealed it, or nil on the control plane.
+func (s *Session) takeStatement(from Peer, body []byte, e *envelope, h *held) outcome {
+	c, ok := s.readControl(body)
+	if !ok || (c.Kind >= controlIntent) != (h != nil) {
+		s.count(DropControl)
+		return outRefused
+	}
+	account, ok := s.speaker(&c, h)
+	if !ok {
+		s.count(DropStranger)
+		return outRefused
+	}
+	switch c.Kind {
+	case controlVote:
+		return s.takeVote(account, &c)
+	case controlHeader:
+		return s.takeHeader(account, &c, e)
+	case controlNack:
+		return outLogged
+	case controlIntent:
+		return s.takeIntent(&c)
+	case controlReceipt:
+		return s.takeReceipt(&c)
+	}
+	s.count(DropControl)
+	return outLogged // of a later version
+}
+
+// speaker is the account of the device that signed a statement. On a branch it
+// is a leaf of that epoch. On the control plane it may be a device we never
+// met, added on the other side of a partition: then its certificate speaks.
+func (s *Session) speaker(c *control, h *held) (Account, bool) {
+	if h != nil {
+		i, ok := h.roster.device(c.Device)
+		if !ok {
+			return Account{}, false
+		}
+		return h.roster.account[i], true
+	}
+	cert, err := s.certificate(Leaf{Device: c.Device, Certificate: c.Certificate})
+	return cert.Account, err == nil
+}
+
+func (s *Session) takeVote(account Account, c *control) outcome {
+	var b ballot
+	if decode(c.Body, &b) != nil {
+		s.count(DropControl)
+		return outRefused
+	}
+	if c.Device == s.cfg.Self.Device && b.Seq > s.meta.VoteSeq {
+		s.grewStale("a vote of this device that it does not remember")
+		return outLogged
+	}
+	v := consensus.Vote{Account: account, Device: c.Device, Seq: b.Seq, Head: b.Head}
+	if h := s.held[b.Head]; h != nil {
+		if i, ok := h.roster.device(c.Device); !ok || h.roster.account[i] != account {
+			s.count(DropStranger)
+			return outLogged
+		}
+	}
+	s.hear(v)
+	return outLogged
+}
+
+// hear gives a vote to the rule and makes it durable.
+func (s *Session) hear(v consensus.Vote) consensus.Verdict {
+	_, verdict := s.chain.Hear(v)
+	if last, ok := s.lastVote[v.Account]; !ok || last.Seq < v.Seq {
+		s.lastVote[v.Account] = v
+	}
+	switch verdict {
+	case consensus.VoteCounts, consensus.VoteOlder, consensus.VoteWaits, consensus.VoteConvicts, consensus.VoteOutOfTurn, consensus.VoteStranger:
+		s.save(rowVote(v.Account, v.Device, v.Seq, v.Head), encode(v), EpochID{})
+	}
+	if verdict != consensus.VoteCounts && verdict != consensus.VoteKnown && verdict != consensus.VoteWaits {
+		s.count(DropVote)
+	}
+	return verdict
+}
+
+func (s *Session) takeHeader(account Account, c *control, e *envelope) outcome {
+	var d heading
+	if decode(c.Body, &d) != nil {
+		s.count(DropControl)
+		return outRefused
+	}
+	cand := consensus.Candidate{
+		ID: d.Commit, Parent: d.Parent, Child: consensus.Epoch{ID: d.Child, Number: d.Number},
+		Author: account, Class: d.Class, Role: d.Role, Slot: d.Slot, Carries: d.Carries, Header: true,
+	}
+	if len(d.In) > 0 || len(d.Out) > 0 {
+		p, ok := s.chain.Epoch(d.Parent)
+		if !ok {
+			e.tag = Tag(d.Parent[:]) // until that epoch is known
+			return outParked
+		}
+		roster := slices.DeleteFunc(slices.Clone(p.Roster), func(a Account) bool { return slices.Contains(d.Out, a) })
+		for _, a := range d.In {
+			if i, dup := slices.BinarySearchFunc(roster, a, compareAccount); !dup {
+				roster = slices.Insert(roster, i, a)
+			}
+		}
+		cand.Child.Roster = roster
+	}
+	if d.Voters != nil {
+		cand.Child.Voters = d.Voters
+	}
+	if _, known := s.chain.Get(d.Commit); !known {
+		s.save(rowCandidate(d.Commit), encode(savedCandidate{Cand: cand}), EpochID{})
+	}
+	s.propose(cand)
+	return outLogged
+}
+
+// publishHeader says on the control plane what a commit of mine is, for those
+// who cannot open it.
+func (s *Session) headerOf(p *held, c *consensus.Candidate) []byte {
+	d := heading{
+		Commit: c.ID, Parent: c.Parent, Child: c.Child.ID, Number: c.Child.Number,
+		Class: c.Class, Role: c.Role, Slot: c.Slot, Carries: c.Carries, Voters: c.Child.Voters,
+		In: minus(c.Child.Roster, p.roster.accounts), Out: minus(p.roster.accounts, c.Child.Roster),
+	}
+	return s.sealControl(s.state(controlHeader, d))
+}
+
+// minus lists what is in a and not in b; both are sorted.
+func minus(a, b []Account) []Account {
+	var out []Account
+	for _, x := range a {
+		if _, ok := slices.BinarySearchFunc(b, x, compareAccount); !ok {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// nack says that a commit's path cannot be opened here (RFC 9420 §16.12). It
+// is an accusation, not a proof: nothing is decided by it.
+func (s *Session) nack(id CommitID) {
+	if s.active() {
+		s.publishOwn(s.sealControl(s.state(controlNack, nack{id})))
+	}
+}
+
+// pacing is when this device settles and commits.
+type pacing struct {
+	quiet   Time    // of the last thing that could move the head
+	unrest  Time    // of the first such since the head was last settled
+	settled EpochID // the head last settled on
+	work    Time    // when there was first something to commit on this head
+	on      EpochID // that head
+	losses  int     // own commits lost in a row
+}
+
+// disturbed says that something came that could have moved the head.
+func (s *Session) disturbed() {
+	s.pacing.quiet = s.now
+	if s.pacing.unrest == 0 {
+		s.pacing.unrest = s.now
+	}
+}
+
+// settleAt is when the present head may be settled on.
+func (s *Session) settleAt() Time {
+	if s.alone() {
+		return s.pacing.quiet
+	}
+	return min(s.pacing.quiet+s.pace.SettleAfter, s.pacing.unrest+s.pace.SettleCap)
+}
+
+// alone reports that no other account is in the head's epoch or its parent:
+// there is nobody to wait for.
+func (s *Session) alone() bool {
+	h := s.head()
+	p := s.held[h.parent]
+	return len(h.roster.accounts) == 1 && (p == nil || len(p.roster.accounts) == 1)
+}
+
+// settle votes for the head once it has been quiet.
+func (s *Session) settle() {
+	h := s.head()
+	if h == nil || s.pacing.settled == h.id && s.pacing.unrest == 0 {
+		return
+	}
+	if at := s.settleAt(); s.now < at {
+		s.wake(at)
+		return
+	}
+	s.pacing.settled, s.pacing.unrest = h.id, 0
+	s.chain.Settle()
+	s.vote(h)
+}
+
+// vote says that h is the head, unless this device said so already, its word
+// is not asked, or it is on probation.
+func (s *Session) vote(h *held) {
+	if s.meta.Voted == h.id || !s.active() || s.meta.Probation {
+		return
+	}
+	seq, ok := s.chain.NextSeq(s.cfg.Self.Account, h.id)
+	if !ok || !s.eligible(h) {
+		return
+	}
+	s.meta.Voted, s.meta.VoteSeq = h.id, seq
+	s.saveMeta()
+	s.hear(consensus.Vote{Account: s.cfg.Self.Account, Device: s.cfg.Self.Device, Seq: seq, Head: h.id})
+	if !s.alone() {
+		s.publishOwn(s.sealControl(s.state(controlVote, ballot{h.id, h.number, seq})))
+	}
+}
+
+// eligible reports whether my account's vote weighs anything at h or above it.
+func (s *Session) eligible(h *held) bool {
+	for _, id := range s.lineage(h) {
+		e, ok := s.chain.Epoch(id)
+		if !ok {
+			return false
+		}
+		voters := e.Voters
+		if voters == nil {
+			voters = e.Roster
+		}
+		if _, ok := slices.BinarySearchFunc(voters, s.cfg.Self.Account, compareAccount); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// publishOwn sends an envelope of mine to everybody and logs it here.
+func (s *Session) publishOwn(raw []byte) EnvelopeID {
+	e, ok := parseEnvelope(raw)
+	if !ok {
+		panic("session: made an envelope that cannot be read")
+	}
+	id := e.id()
+	s.logEnvelope(id, &e)
+	s.publish(raw, IntentID{})
+	return id
+}

@@ -1,0 +1,181 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/covey-p2p/covey/consensus"
+)
+
+// A Welcome lets a joiner into one branch. It leaves only when that branch is
+// settled on and most agree (RFC 9420 §14), so that hardly anybody is let into
+// a branch that loses; and it brings, sealed for the new epoch, what the tree
+// looks like just above, so that a joiner can tell if it did lose.
+
+// heldWelcome waits for its commit to be agreed on.
+type heldWelcome struct {
+	Commit  CommitID `cbor:"1,keyasint"`
+	Child   EpochID  `cbor:"2,keyasint"`
+	Welcome []byte   `cbor:"3,keyasint"`
+	To      []Device `cbor:"4,keyasint"`
+	Since   Time     `cbor:"5,keyasint"`
+}
+
+// invitation is the body of a DirectWelcome.
+type invitation struct {
+	Version uint8   `cbor:"1,keyasint"`
+	Group   GroupID `cbor:"2,keyasint"` // a joiner learns it from the Welcome anyway
+	Welcome []byte  `cbor:"3,keyasint"`
+	Sidecar []byte  `cbor:"4,keyasint"` // sealed under an exporter of the epoch
+}
+
+// sidecar is what a joiner must know beside the state.
+type sidecar struct {
+	Parent  consensus.Epoch     `cbor:"1,keyasint"`
+	Into    consensus.Candidate `cbor:"2,keyasint"`
+	Anchors []anchor            `cbor:"3,keyasint"`
+	Votes   []consensus.Vote    `cbor:"4,keyasint"`
+}
+
+const invitationVersion = 1
+
+// ErrWelcome says that a Welcome does not let this device in.
+var ErrWelcome = errors.New("session: not a welcome for this device")
+
+// WelcomeGroup reads which group a DirectWelcome is for, so that the driver
+// can tell a new group from one it has: for the latter, Step a Welcomed.
+func WelcomeGroup(b []byte) (GroupID, error) {
+	var in invitation
+	if err := decode(b, &in); err != nil || in.Version != invitationVersion {
+		return GroupID{}, ErrWelcome
+	}
+	return in.Group, nil
+}
+
+// holdWelcome keeps a Welcome until its commit is agreed on.
+func (s *Session) holdWelcome(id CommitID, b Built) {
+	w := &heldWelcome{Commit: id, Child: b.Applied.Child, Welcome: b.Welcome, Since: s.now}
+	for _, l := range b.Applied.Added {
+		w.To = append(w.To, l.Device)
+	}
+	s.welcomes[id] = w
+	s.save(rowWelcome(id), encode(w), w.Child)
+}
+
+// releaseWelcomes lets go those whose commit is settled on and which either
+// most accounts voted for or which waited long enough.
+func (s *Session) releaseWelcomes() {
+	for _, id := range sortedIDs(s.welcomes) {
+		w := s.welcomes[id]
+		h := s.held[w.Child]
+		if h == nil || h.epoch == nil {
+			delete(s.welcomes, id)
+			s.drop(rowWelcome(id))
+			continue
+		}
+		if !s.onPath(id) || s.pacing.unrest != 0 || !s.active() {
+			continue
+		}
+		p, _ := s.chain.Epoch(h.parent)
+		if weight := s.chain.Weight(id); 2*weight <= voters(p) && s.now < w.Since+welcomeCap {
+			s.wake(w.Since + welcomeCap)
+			continue
+		}
+		body := s.invite(h, w)
+		for _, d := range w.To {
+			s.fx.Direct = append(s.fx.Direct, Direct{Device: d, Kind: DirectWelcome, Bytes: body})
+		}
+		delete(s.welcomes, id)
+		s.drop(rowWelcome(id))
+	}
+}
+
+func voters(e consensus.Epoch) int {
+	if e.Voters != nil {
+		return len(e.Voters)
+	}
+	return len(e.Roster)
+}
+
+func (s *Session) invite(h *held, w *heldWelcome) []byte {
+	var side sidecar
+	side.Parent, _ = s.chain.Epoch(h.parent)
+	side.Into, _ = s.chain.Get(w.Commit)
+	side.Into.Header = false
+	for _, a := range s.anchorsOf(h) {
+		side.Anchors = append(side.Anchors, *a)
+	}
+	for _, a := range side.Parent.Roster {
+		if at, ok := s.chain.Standing(a); ok && s.chain.Within(at, w.Child) {
+			if v, ok := s.lastVote[a]; ok {
+				side.Votes = append(side.Votes, v)
+			}
+		}
+	}
+	key := Key(h.epoch.Export("covey sidecar", 32))
+	sealed := must(s.cfg.Engine.Seal(key, s.group[:], encode(side), s.cfg.Rand))
+	return encode(invitation{Version: invitationVersion, Group: s.group, Welcome: w.Welcome, Sidecar: sealed})
+}
+
+// Join enters a group by the body of a DirectWelcome. packages are the key
+// packages this device has given out; the index of the one used is returned,
+// for its private half must go.
+func Join(cfg Config, now Time, welcome []byte, packages []Package) (*Session, Effects, int, error) {
+	e, side, group, used, err := openInvitation(cfg, welcome, packages)
+	if err != nil {
+		return nil, Effects{}, 0, err
+	}
+	s := newSession(cfg, group, now)
+	s.begin(now)
+	if err := s.join(e, side); err != nil {
+		return nil, Effects{}, 0, err
+	}
+	return s, s.finish(), used, nil
+}
+
+func openInvitation(cfg Config, b []byte, packages []Package) (e Epoch, side sidecar, g GroupID, used int, err error) {
+	var in invitation
+	if decode(b, &in) != nil || in.Version != invitationVersion {
+		return nil, side, g, 0, ErrWelcome
+	}
+	if e, used, err = cfg.Engine.Join(cfg.Self, in.Welcome, packages); err != nil {
+		return nil, side, g, 0, fmt.Errorf("%w: %w", ErrWelcome, err)
+	}
+	plain, ok := cfg.Engine.Open(Key(e.Export("covey sidecar", 32)), in.Group[:], in.Sidecar)
+	if !ok || decode(plain, &side) != nil || !slices.Equal(e.Group(), in.Group[:]) ||
+		side.Into.Child.ID != e.ID() || side.Into.Parent != side.Parent.ID || side.Into.Child.Number != e.Number() {
+		return nil, side, g, 0, fmt.Errorf("%w: what came with it does not fit", ErrWelcome)
+	}
+	return e, side, in.Group, used, nil
+}
+
+// join plants the tree at the epoch before the one entered.
+func (s *Session) join(e Epoch, side sidecar) error {
+	h, err := s.view(e, side.Parent.ID, side.Into.ID)
+	if err != nil {
+		return err
+	}
+	if i, ok := h.roster.leaf(h.self); !ok || h.roster.leaves[i].Device != s.cfg.Self.Device {
+		return fmt.Errorf("%w: the leaf is another device's", ErrWelcome)
+	}
+	s.meta.Floor = uint32(side.Parent.Number)
+	s.meta.Joined = h.id
+	for _, a := range side.Anchors {
+		s.keepAnchor(a)
+	}
+	s.plant(side.Parent)
+	s.enter(h)
+	cand := side.Into
+	cand.Child = s.ruleEpoch(h, nil)
+	s.save(rowCandidate(cand.ID), encode(savedCandidate{Cand: cand}), EpochID{})
+	s.propose(cand)
+	for _, v := range side.Votes {
+		s.hear(v)
+	}
+	s.meta.Probation = 2*s.chain.Weight(cand.ID) <= voters(side.Parent)
+	s.meta.Head = s.chain.Head()
+	s.saveMeta()
+	s.notify(Notice{Kind: NoticeJoined, Epoch: h.id, Number: h.number, Of: len(h.roster.accounts)})
+	return nil
+}
