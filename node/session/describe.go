@@ -2,7 +2,6 @@ package session
 
 import (
 	"fmt"
-	"github.com/covey-p2p/covey/consensus"
 	"strings"
 )
 
@@ -23,7 +22,6 @@ func (s *Session) Describe() string {
 		agreed, of := s.chain.Agreed(h.id)
 		fmt.Fprintf(&b, "head   E%d %x  %d accounts, %d of %d voters here\n", h.number, h.id[:4], len(h.roster.accounts), agreed, of)
 	}
-	b.WriteString(s.chain.Describe(consensus.Drawing{}))
 	fmt.Fprintf(&b, "log %d  parked %d  wishes %d  pool %d  outbox %d\n", len(s.log), len(s.parked.order), len(s.wishes), len(s.pool), len(s.outbox))
 	fmt.Fprintf(&b, "counts %v\n", s.counts)
 	return b.String()
