@@ -1,0 +1,217 @@
+// Package check holds the invariants that a run must keep, over plain strings
+// and numbers of the harness's own bookkeeping; it imports nothing it judges.
+//
+// The harness tells it what it did itself (who sent which text, whom it asked
+// to remove) and what it sees at the faces (which text a device shows, which
+// state its head is). Agreement is compared by a value derived from the group's
+// secrets, never by an epoch number or a count of members.
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Broken is one invariant that did not hold, once.
+type Broken struct {
+	At        time.Duration
+	Invariant string // "I1" and so on; doc.go lists them
+	Group     string
+	Who       string // device
+	Why       string
+}
+
+func (b Broken) String() string {
+	return fmt.Sprintf("%s %s in %s at %v: %s", b.Invariant, b.Who, b.Group, b.At, b.Why)
+}
+
+// maxBroken is where a run stops collecting: the first tells the cause, the
+// hundredth tells nothing.
+const maxBroken = 100
+
+// Book is the bookkeeping of one run.
+type Book struct {
+	Broken []Broken
+	groups map[string]*group
+	epochs map[string]*epoch
+}
+
+// New returns an empty book.
+func New() *Book {
+	return &Book{groups: map[string]*group{}, epochs: map[string]*epoch{}}
+}
+
+type group struct {
+	name    string
+	members map[string]*member // by device
+	texts   map[string]*text
+	order   []string // texts in the order they were sent
+	uses    map[use]bool
+	finals  map[string]string // epoch → first device that called it final
+}
+
+type member struct {
+	device, account string
+	liar            bool // Byzantine: owed nothing, believed nothing
+	away            bool // crashed for good, or left running alone
+	joined          time.Duration
+	at              string // epoch of its head; empty: not in the group
+	gone            bool   // knows that it is no longer a member
+	stranded        bool
+	got             map[string]int // texts read, and how often
+	intents         map[string]*intent
+}
+
+type text struct {
+	body, author string // author is an account
+	device       string
+	at           time.Duration
+	audience     []string // accounts in the author's state when it was sent
+	excluded     []string // accounts the author had seen removed by then
+	offered      bool     // accepted by the author's session
+	failed       bool     // its author was told it would not be sent
+}
+
+type epoch struct {
+	id     string
+	number uint64
+	secret string   // exporter-derived
+	roster []string // accounts, sorted
+	who    string   // the first to reach it
+}
+
+type use struct {
+	epoch  string
+	leaf   uint32
+	number uint64
+}
+
+type intent struct {
+	what   string
+	state  string
+	ended  bool
+	landed int
+}
+
+func (b *Book) broke(at time.Duration, invariant, group, who, why string, args ...any) {
+	if len(b.Broken) < maxBroken {
+		b.Broken = append(b.Broken, Broken{at, invariant, group, who, fmt.Sprintf(why, args...)})
+	}
+}
+
+func (b *Book) group(name string) *group {
+	g := b.groups[name]
+	if g == nil {
+		g = &group{name: name, members: map[string]*member{}, texts: map[string]*text{}, uses: map[use]bool{}, finals: map[string]string{}}
+		b.groups[name] = g
+	}
+	return g
+}
+
+// Seat says that a device of an account takes part, or will, in a group.
+func (b *Book) Seat(at time.Duration, group, device, account string) {
+	g := b.group(group)
+	if g.members[device] == nil {
+		g.members[device] = &member{device: device, account: account, joined: at, got: map[string]int{}, intents: map[string]*intent{}}
+	}
+}
+
+func (b *Book) member(group, device string) *member {
+	m := b.group(group).members[device]
+	if m == nil {
+		panic("check: " + device + " has no seat in " + group)
+	}
+	return m
+}
+
+// Liar says that a device is Byzantine from here on: the invariants protect
+// others from it, not it from others.
+func (b *Book) Liar(group, device string) { b.member(group, device).liar = true }
+
+// Away says whether a device is expected to take part: one that is switched
+// off or cut off for good is owed nothing yet.
+func (b *Book) Away(group, device string, away bool) { b.member(group, device).away = away }
+
+// Epoch says that a device came to hold a state: its id, and a value that its
+// group's secrets derive. Equal ids with unequal secrets or rosters break I1.
+func (b *Book) Epoch(at time.Duration, group, device, id string, number uint64, secret string, roster []string) {
+	e := b.epochs[id]
+	if e == nil {
+		b.epochs[id] = &epoch{id, number, secret, roster, device}
+		return
+	}
+	switch {
+	case e.secret != secret:
+		b.broke(at, "I1", group, device, "state %s derives another secret here than at %s", short(id), e.who)
+	case roster != nil && !slices.Equal(e.roster, roster):
+		b.broke(at, "I1", group, device, "state %s has members %v here and %v at %s", short(id), roster, e.roster, e.who)
+	case e.number != number:
+		b.broke(at, "I1", group, device, "state %s is number %d here and %d at %s", short(id), number, e.number, e.who)
+	}
+}
+
+// Head says that a device's head is now the state id.
+func (b *Book) Head(at time.Duration, group, device, id string) {
+	m := b.member(group, device)
+	if b.epochs[id] == nil {
+		b.broke(at, "I1", group, device, "its head %s was never derived by an engine", short(id))
+	}
+	m.at, m.gone, m.stranded = id, false, false
+}
+
+// Gone says that a device learnt that it is no longer a member.
+func (b *Book) Gone(group, device string) {
+	m := b.member(group, device)
+	m.gone, m.at = true, ""
+}
+
+// Stranded says that a device found its branch lost for good.
+func (b *Book) Stranded(group, device string) { b.member(group, device).stranded = true }
+
+// Roster is the accounts of a state, or nil if nobody derived it.
+func (b *Book) Roster(id string) []string {
+	if e := b.epochs[id]; e != nil {
+		return e.roster
+	}
+	return nil
+}
+
+// Key records that a device encrypted with one message key; a key used twice
+// breaks I7.
+func (b *Book) Key(at time.Duration, group, device, epoch string, leaf uint32, generation uint64) {
+	g, u := b.group(group), use{epoch, leaf, generation}
+	if g.uses[u] {
+		b.broke(at, "I7", group, device, "leaf %d used generation %d of %s twice", leaf, generation, short(epoch))
+	}
+	g.uses[u] = true
+}
+
+// Final says that a device calls a state final; two that do not lie on one
+// history break I3. child reports whether the second descends from the first.
+func (b *Book) Final(at time.Duration, group, device, id string, related func(a, b string) bool) {
+	g := b.group(group)
+	if b.member(group, device).liar || g.finals[id] != "" {
+		return
+	}
+	for _, other := range sorted(g.finals) {
+		if !related(other, id) {
+			b.broke(at, "I3", group, device, "%s is final here, and its rival %s at %s", short(id), short(other), g.finals[other])
+		}
+	}
+	g.finals[id] = device
+}
+
+func short(id string) string { return id[:min(8, len(id))] }
+
+func sorted[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func list(names []string) string { return strings.Join(names, " ") }

@@ -1,0 +1,134 @@
+package check
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Rest checks a run that has come to rest: I1, I2, I5, I9 and I15. partition
+// says which devices can reach each other: agreement is owed within a part.
+func (b *Book) Rest(at time.Duration, part func(device string) int) {
+	b.Agree(at, part)
+	b.Ended(at)
+	b.Delivered(at)
+}
+
+// Agree checks I1 and I15: the honest members that can reach each other hold
+// the same state, by a secret it derives, and the roster of that state is who
+// they are.
+func (b *Book) Agree(at time.Duration, part func(device string) int) {
+	for _, name := range sorted(b.groups) {
+		g := b.groups[name]
+		heads := map[int]*member{}
+		for _, device := range sorted(g.members) {
+			m := g.members[device]
+			if m.liar || m.away {
+				continue
+			}
+			if m.stranded {
+				b.broke(at, "I15", name, device, "is stranded and was not readmitted")
+				continue
+			}
+			if m.gone || m.at == "" {
+				continue
+			}
+			p := part(device)
+			first := heads[p]
+			if first == nil {
+				heads[p] = m
+				continue
+			}
+			e, f := b.epochs[m.at], b.epochs[first.at]
+			if e == nil || f == nil || e.secret != f.secret {
+				b.broke(at, "I1", name, device, "is at %s, and %s at %s", b.name(m.at), first.device, b.name(first.at))
+			}
+		}
+		b.seated(at, g, heads, part)
+	}
+}
+
+// seated checks that a device whose account the head's roster names knows so,
+// and one it does not name does not believe itself a member.
+func (b *Book) seated(at time.Duration, g *group, heads map[int]*member, part func(string) int) {
+	for _, device := range sorted(g.members) {
+		m := g.members[device]
+		head := heads[part(device)]
+		if m.liar || m.away || head == nil || b.epochs[head.at] == nil {
+			continue
+		}
+		in := slices.Contains(b.epochs[head.at].roster, m.account)
+		switch {
+		case in && m.gone:
+			b.broke(at, "I15", g.name, device, "believes it was removed, and the group at %s has it", b.name(head.at))
+		case in && m.at == "":
+			b.broke(at, "I15", g.name, device, "was added at %s and never got in", b.name(head.at))
+		case !in && m.at != "" && !m.gone:
+			b.broke(at, "I2", g.name, device, "was removed by %s and does not know", b.name(head.at))
+		}
+	}
+}
+
+func (b *Book) name(id string) string {
+	if e := b.epochs[id]; e != nil {
+		return short(id) + "(" + strings.Join(e.roster, " ") + ")"
+	}
+	return short(id) + "(unknown)"
+}
+
+// The states an intent goes through, as the harness spells them.
+const (
+	Queued     = "queued"
+	Handed     = "handed"
+	Bound      = "bound"
+	Landed     = "landed"
+	Final      = "final"
+	Delivered  = "delivered"
+	Superseded = "superseded"
+	Denied     = "denied"
+	Expired    = "expired"
+)
+
+// Asked says that the harness gave a device an intent.
+func (b *Book) Asked(group, device, id, what string) {
+	b.member(group, device).intents[id] = &intent{what: what}
+}
+
+// Moved says that a device reported a new state of its intent. A second
+// terminal state, or any state after one, breaks I9.
+func (b *Book) Moved(at time.Duration, group, device, id, state string) {
+	m := b.member(group, device)
+	i := m.intents[id]
+	if i == nil {
+		b.broke(at, "I9", group, device, "reports intent %s as %s, which nobody asked for", short(id), state)
+		return
+	}
+	if i.ended && state != i.state {
+		b.broke(at, "I9", group, device, "%s went from %s to %s: the first was its end", i.what, i.state, state)
+	}
+	i.state = state
+	switch state {
+	case Final, Superseded, Denied, Expired:
+		i.ended = true
+	}
+}
+
+// Ended checks that no intent of a member still waits in a run at rest (I2,
+// I9): it landed, or its device said why not.
+func (b *Book) Ended(at time.Duration) {
+	for _, name := range sorted(b.groups) {
+		g := b.groups[name]
+		for _, device := range sorted(g.members) {
+			m := g.members[device]
+			if m.liar || m.away || m.gone || m.at == "" {
+				continue
+			}
+			for _, id := range sorted(m.intents) {
+				i := m.intents[id]
+				if i.state == "" || i.state == Queued || i.state == Bound {
+					b.broke(at, "I9", name, device, "%s is still %q at rest", i.what, i.state)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package check
+
+import (
+	"slices"
+	"time"
+)
+
+// Sent says that the harness handed a text to a device's session, in the state
+// the device then held: its roster is the audience; excluded are the accounts
+// the device had by then seen leave the group.
+func (b *Book) Sent(at time.Duration, group, device, body string, excluded []string) {
+	g, m := b.group(group), b.member(group, device)
+	if g.texts[body] != nil {
+		panic("check: the harness sent the same text twice: " + body)
+	}
+	g.texts[body] = &text{
+		body: body, author: m.account, device: device, at: at, offered: true,
+		audience: b.Roster(m.at), excluded: slices.Clone(excluded),
+	}
+	g.order = append(g.order, body)
+}
+
+// Refused says that the author was told its text would not be sent.
+func (b *Book) Refused(group, body string) {
+	if t := b.group(group).texts[body]; t != nil {
+		t.failed = true
+	}
+}
+
+// Got says that a device shows a text of an author. It breaks I5 if it shows
+// it a second time or nobody sent it, and I6 if the device's account was not
+// to read it.
+func (b *Book) Got(at time.Duration, group, device, author, body string) {
+	g, m := b.group(group), b.member(group, device)
+	t := g.texts[body]
+	if t == nil {
+		b.broke(at, "I5", group, device, "shows %q, which nobody sent", body)
+		return
+	}
+	if t.author != author {
+		b.broke(at, "I5", group, device, "shows %q of %s as by %s", body, t.author, author)
+	}
+	if m.got[body]++; m.got[body] == 2 {
+		b.broke(at, "I5", group, device, "shows %q twice", body)
+	}
+	if slices.Contains(t.excluded, m.account) {
+		b.broke(at, "I6", group, device, "reads %q, sent by %s after it saw %s removed", body, t.device, m.account)
+	}
+}
+
+// Delivered checks, for a run that has come to rest, that each text is read by
+// each device it is owed to: one whose account was in its audience and whose
+// head's roster still holds it, and that has been a member all along (I5).
+// A gap that the device reported aloud is a delay that became a loss, and still
+// counts as one.
+func (b *Book) Delivered(at time.Duration) {
+	for _, name := range sorted(b.groups) {
+		g := b.groups[name]
+		for _, body := range g.order {
+			t := g.texts[body]
+			sender := g.members[t.device]
+			if t.failed || sender.liar || sender.gone || sender.at == "" {
+				continue
+			}
+			for _, device := range sorted(g.members) {
+				m := g.members[device]
+				if b.owed(t, m) && m.got[body] == 0 {
+					b.broke(at, "I5", name, device, "never got %q, sent by %s at %v to %s", body, t.device, t.at, list(t.audience))
+				}
+			}
+		}
+	}
+}
+
+func (b *Book) owed(t *text, m *member) bool {
+	return !m.liar && !m.away && !m.gone && m.at != "" && m.device != t.device &&
+		m.joined <= t.at && slices.Contains(t.audience, m.account) && slices.Contains(b.Roster(m.at), m.account)
+}
+
+// Counts are texts sent, and copies read, owed and missing.
+type Counts struct{ Sent, Read, Owed, Missing int }
+
+// Count sums a group's texts.
+func (b *Book) Count(group string) Counts {
+	g, c := b.group(group), Counts{}
+	c.Sent = len(g.order)
+	for _, m := range g.members {
+		for _, n := range m.got {
+			c.Read += n
+		}
+		for _, body := range g.order {
+			if t := g.texts[body]; !t.failed && b.owed(t, m) {
+				c.Owed++
+				if m.got[body] == 0 {
+					c.Missing++
+				}
+			}
+		}
+	}
+	return c
+}

@@ -1,0 +1,208 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/covey-p2p/covey/node/session"
+)
+
+// Disk is what a node keeps across a crash: the rows of each of its groups,
+// and the wrapping keys that make some of them readable. Its faults are those
+// of real ones, and each is asked for by name.
+type Disk struct {
+	groups map[string]map[string]row
+	wraps  map[wrapName]*wrapKey
+	writes int  // durable batches so far
+	size   int  // bytes of keys and values
+	limit  int  // above this a batch fails with ErrDiskFull; zero: no limit
+	lying  bool // batches say they are durable and are not
+	undo   []undo
+}
+
+// row is a value, readable while its wrapping key lives. A copy of a row, as
+// an old table or a backup keeps it, holds the same key: so destroying the key
+// ends every copy, as node/store promises.
+type row struct {
+	value   []byte
+	wrap    *wrapKey
+	damaged bool
+}
+
+type wrapName struct {
+	group string
+	epoch session.EpochID
+}
+
+type wrapKey struct{ erased bool }
+
+// undo restores one batch that a lying disk never wrote.
+type undo struct {
+	group string
+	rows  map[string]row
+	had   map[string]bool
+}
+
+// The ways a disk fails.
+var (
+	ErrDiskFull = errors.New("disk full")
+	ErrDamaged  = errors.New("row damaged")
+)
+
+func newDisk() *Disk {
+	return &Disk{groups: map[string]map[string]row{}, wraps: map[wrapName]*wrapKey{}}
+}
+
+// put makes a batch durable: all of it or, with an error, none of it.
+func (d *Disk) put(group string, batch []session.Row) error {
+	rows := d.groups[group]
+	if rows == nil {
+		rows = map[string]row{}
+		d.groups[group] = rows
+	}
+	grow := 0
+	for _, r := range batch {
+		grow += len(r.Key) + len(r.Value)
+	}
+	if d.limit > 0 && d.size+grow > d.limit {
+		return ErrDiskFull
+	}
+	d.writes++
+	back := undo{group: group}
+	if d.lying {
+		back.rows, back.had = map[string]row{}, map[string]bool{}
+	}
+	for _, r := range batch {
+		old, had := rows[r.Key]
+		if _, seen := back.had[r.Key]; d.lying && !seen {
+			back.rows[r.Key], back.had[r.Key] = old, had
+		}
+		if had {
+			d.size -= len(r.Key) + len(old.value)
+		}
+		if len(r.Value) == 0 {
+			delete(rows, r.Key)
+			continue
+		}
+		d.size += len(r.Key) + len(r.Value)
+		rows[r.Key] = row{value: slices.Clone(r.Value), wrap: d.wrap(group, r.Wrap)}
+	}
+	if d.lying {
+		d.undo = append(d.undo, back)
+	}
+	return nil
+}
+
+// wrap is the live wrapping key of an epoch. Wrapping again under an epoch
+// that was erased makes a new key: the old rows stay unreadable.
+func (d *Disk) wrap(group string, epoch session.EpochID) *wrapKey {
+	if epoch == (session.EpochID{}) {
+		return nil
+	}
+	name := wrapName{group, epoch}
+	key := d.wraps[name]
+	if key == nil || key.erased {
+		key = &wrapKey{}
+		d.wraps[name] = key
+	}
+	return key
+}
+
+// erase destroys the wrapping key of an epoch, in every copy.
+func (d *Disk) erase(group string, epoch session.EpochID) {
+	if key := d.wraps[wrapName{group, epoch}]; key != nil {
+		key.erased = true
+		delete(d.wraps, wrapName{group, epoch})
+	}
+}
+
+// load returns the readable rows of a group, by key, or ErrDamaged.
+func (d *Disk) load(group string) ([]session.Row, error) {
+	var out []session.Row
+	for _, key := range sortedKeys(d.groups[group]) {
+		r := d.groups[group][key]
+		if r.wrap != nil && r.wrap.erased {
+			continue
+		}
+		if r.damaged {
+			return nil, fmt.Errorf("%w: %s", ErrDamaged, key)
+		}
+		out = append(out, session.Row{Key: key, Value: slices.Clone(r.value)})
+	}
+	return out, nil
+}
+
+// get reads one row; nil where there is none that can be read.
+func (d *Disk) get(group, key string) []byte {
+	r, ok := d.groups[group][key]
+	if !ok || r.wrap != nil && r.wrap.erased {
+		return nil
+	}
+	return r.value
+}
+
+// crash is what a power cut does: a lying disk loses a suffix of what it said
+// was durable, at least one batch where there is one.
+func (d *Disk) crash(luck *Rand) (lost int) {
+	if len(d.undo) == 0 {
+		return 0
+	}
+	keep := luck.IntN(len(d.undo))
+	for i := len(d.undo) - 1; i >= keep; i-- {
+		b := d.undo[i]
+		for key, old := range b.rows {
+			if b.had[key] {
+				d.groups[b.group][key] = old
+			} else {
+				delete(d.groups[b.group], key)
+			}
+		}
+	}
+	lost = len(d.undo) - keep
+	d.undo = nil
+	return lost
+}
+
+// copyRows is a backup of the rows. The wrapping keys are not in it: they live
+// in a file of their own that is overwritten in place.
+func (d *Disk) copyRows() *Disk {
+	c := &Disk{groups: map[string]map[string]row{}, wraps: d.wraps, writes: d.writes, size: d.size, limit: d.limit}
+	for group, rows := range d.groups {
+		c.groups[group] = map[string]row{}
+		for key, r := range rows {
+			c.groups[group][key] = r
+		}
+	}
+	return c
+}
+
+// restore puts a backup's rows in place of what is there.
+func (d *Disk) restore(backup *Disk) {
+	fresh := backup.copyRows()
+	d.groups, d.size, d.undo = fresh.groups, fresh.size, nil
+}
+
+// damage makes one row fail its checksum, as node/store's sealed rows do when
+// a page is torn.
+func (d *Disk) damage(group, key string) bool {
+	r, ok := d.groups[group][key]
+	r.damaged = true
+	if ok {
+		d.groups[group][key] = r
+	}
+	return ok
+}
+
+// dump is everything a thief of this disk can read, row after row, by key.
+func (d *Disk) dump() [][]byte {
+	var out [][]byte
+	for _, group := range sortedKeys(d.groups) {
+		for _, key := range sortedKeys(d.groups[group]) {
+			if r := d.groups[group][key]; r.wrap == nil || !r.wrap.erased {
+				out = append(out, append([]byte(key+"="), r.value...))
+			}
+		}
+	}
+	return out
+}

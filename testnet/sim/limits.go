@@ -1,0 +1,47 @@
+package sim
+
+import "time"
+
+// What a world will not exceed, and why.
+const (
+	// maxCSV values of a measured distribution: chosen arbitrarily, above any
+	// published latency table we know of.
+	maxCSV = 1 << 20
+	// maxNodes in a world: the largest of the scaling series, 10,000, with
+	// room; node sets are bit sets of this length.
+	maxNodes = 1 << 14
+)
+
+// The gossip overlay, with gossipsub v1.1's names and default values.
+const (
+	meshD      = 6               // neighbours a node forwards to
+	meshLow    = 5               // below this it looks for more
+	meshHigh   = 12              // above this it takes no more
+	lazyD      = 6               // peers told IHAVE at each heartbeat
+	heartbeat  = time.Second     // upkeep and IHAVE period
+	gossipRuns = 3               // heartbeats a message is offered for
+	fanoutHops = 64              // a message that hopped further is a loop
+	seenFor    = 2 * time.Minute // seen-cache: older copies are new again
+)
+
+// A stream hides loss behind retransmission, as QUIC does.
+const (
+	retransmits     = 6                      // 6.3 s in all, then it arrives
+	retransmitAfter = 100 * time.Millisecond // doubled at each try
+)
+
+// maxTimer is the longest a node sleeps: a Wake further away, as a clock set
+// back by years asks for, is looked at again then.
+const maxTimer = 100 * time.Hour
+
+// The directory of key packages, that is the DHT: how long a look-up takes.
+const directoryTakes = 300 * time.Millisecond
+
+
+const (
+	// untilGrain is how finely Until looks.
+	untilGrain = 10 * time.Millisecond
+	// quietFor is how long nobody must have said anything for a world to be at
+	// rest: above every pacing constant of a session.
+	quietFor = 10 * time.Second
+)
