@@ -35,8 +35,14 @@ type Driver interface {
 	// bandwidth (bytes a second).
 	Link(property, value, from, to string) error
 
-	// Kill crashes a node, as kill -9 does; Start runs it again.
+	// Fate loses or doubles the nth packet of a link, whatever chance says.
+	Fate(how, from, to string, nth int) error
+
+	// Kill crashes a node, as kill -9 does; Crash does so the nth time from
+	// now that it gets to a point between two effects: before-save, after-save,
+	// after-erase, after-publish, after-direct. Start runs it again.
 	Kill(node string) error
+	Crash(node, point string, nth int) error
 	Start(node string) error
 	// Clock moves a node's clock by offset; from then on it runs at rate times
 	// the true speed, one being right and zero stopped.

@@ -45,7 +45,6 @@ type Arg struct {
 // Word makes an argument of one word, Names one of a list.
 func Word(s string) Arg         { return Arg{Word: s} }
 func Names(list ...string) Arg  { return Arg{List: list, many: true} }
-func words(list []string) []Arg { return appendWords(nil, list) }
 func (a Arg) isList() bool      { return a.many }
 func (v Verb) arg(i int) string { return v.Args[i].Word }
 func (v Verb) rest(i int) []string {
@@ -58,13 +57,6 @@ func (v Verb) rest(i int) []string {
 		}
 	}
 	return out
-}
-
-func appendWords(args []Arg, list []string) []Arg {
-	for _, s := range list {
-		args = append(args, Word(s))
-	}
-	return args
 }
 
 // String is the verb as a line; Parse reads it back.

@@ -33,9 +33,18 @@ func init() { // a map that refers to itself through Verb.check
 		"reorder":   linkVerb("reorder", "PROBABILITY"),
 		"bandwidth": linkVerb("bandwidth", "BYTES"),
 
-		"kill":  {1, 1, "kill NODE", func(d Driver, v Verb) error { return d.Kill(v.arg(0)) }},
-		"start": {1, 1, "start NODE", func(d Driver, v Verb) error { return d.Start(v.arg(0)) }},
-		"clock": {2, 3, "clock NODE OFFSET [RATE]", doClock},
+		"kill": {1, 1, "kill NODE", func(d Driver, v Verb) error { return d.Kill(v.arg(0)) }},
+		"crash": {3, 3, "crash NODE POINT COUNT", func(d Driver, v Verb) error {
+			n, err := strconv.Atoi(v.arg(2))
+			if err != nil || n < 1 {
+				return fmt.Errorf("%q is no count: at the 1st, 2nd, … time it gets there", v.arg(2))
+			}
+			return d.Crash(v.arg(0), v.arg(1), n)
+		}},
+		"lose":   fateVerb("lose"),
+		"double": fateVerb("double"),
+		"start":  {1, 1, "start NODE", func(d Driver, v Verb) error { return d.Start(v.arg(0)) }},
+		"clock":  {2, 3, "clock NODE OFFSET [RATE]", doClock},
 		"disk": {2, 2, "disk NODE full|lie|ok|damage|backup|restore", func(d Driver, v Verb) error {
 			return d.Disk(v.arg(0), v.arg(1))
 		}},
@@ -66,6 +75,17 @@ func linkVerb(property, value string) grammar {
 			return d.Link(property, v.arg(0), v.arg(1), v.arg(2))
 		}
 		return fmt.Errorf("a link has two ends")
+	}}
+}
+
+// fateVerb decides what becomes of the nth packet of a link.
+func fateVerb(how string) grammar {
+	return grammar{3, 3, how + " FROM TO NTH", func(d Driver, v Verb) error {
+		n, err := strconv.Atoi(v.arg(2))
+		if err != nil || n < 1 {
+			return fmt.Errorf("%q is no packet's number", v.arg(2))
+		}
+		return d.Fate(how, v.arg(0), v.arg(1), n)
 	}}
 }
 

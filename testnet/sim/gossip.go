@@ -106,7 +106,7 @@ func (t *topic) relay(p *post, at, from int) {
 // hop carries a post over one link.
 func (t *topic) hop(p *post, from, to int) {
 	arrived := 0
-	t.w.net.send(pair{from, to}, len(p.bytes), p.id, func() {
+	t.w.net.send(pair{from, to}, p.bytes, p.id, func() {
 		arrived++
 		if arrived > 1 {
 			t.deliver(p, from, to) // the network doubled it
@@ -160,7 +160,7 @@ func (t *topic) offer(p *post) {
 
 // ask is the round trip of IHAVE and IWANT, then the post.
 func (t *topic) ask(p *post, from, to int) {
-	const small = 64 // bytes of an IHAVE or IWANT naming one post
+	small := make([]byte, 64) // an IHAVE or IWANT that names one post
 	t.w.net.stream(pair{from, to}, small, "ihave "+p.id, func() {
 		t.w.net.stream(pair{to, from}, small, "iwant "+p.id, func() { t.hop(p, from, to) })
 	})

@@ -37,7 +37,6 @@ const maxTimer = 100 * time.Hour
 // The directory of key packages, that is the DHT: how long a look-up takes.
 const directoryTakes = 300 * time.Millisecond
 
-
 const (
 	// untilGrain is how finely Until looks.
 	untilGrain = 10 * time.Millisecond
@@ -45,3 +44,11 @@ const (
 	// rest: above every pacing constant of a session.
 	quietFor = 10 * time.Second
 )
+
+// wholeRosters is the largest group of which every member's roster of every
+// state is compared whole; above it the first one's stands for all, and the
+// exporter-derived value, which is a function of the roster, for the rest.
+const wholeRosters = 128
+
+// maxHeard bounds what a replaying member remembers: chosen arbitrarily.
+const maxHeard = 1 << 14

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -101,6 +102,7 @@ type held struct {
 	pair
 	stream bool
 	what   string
+	sum    [32]byte // of its bytes
 	arrive func()
 }
 
@@ -172,9 +174,10 @@ func (n *network) dice(p packet) *Rand {
 
 // send carries a gossip packet: it may be lost, doubled or overtaken. what is
 // for the trace; arrive runs at the far end, at most twice.
-func (n *network) send(p pair, size int, what string, arrive func()) {
+func (n *network) send(p pair, bytes []byte, what string, arrive func()) {
+	size := len(bytes)
 	if n.held != nil {
-		*n.held = append(*n.held, held{p, false, what, arrive})
+		*n.held = append(*n.held, held{p, false, what, sha256.Sum256(bytes), arrive})
 		return
 	}
 	f := n.flow(p)
@@ -223,9 +226,10 @@ func (n *network) send(p pair, size int, what string, arrive func()) {
 
 // stream carries a frame over a reliable stream: in order, later rather than
 // lost, unless a partition severs it.
-func (n *network) stream(p pair, size int, what string, arrive func()) {
+func (n *network) stream(p pair, bytes []byte, what string, arrive func()) {
+	size := len(bytes)
 	if n.held != nil {
-		*n.held = append(*n.held, held{p, true, what, arrive})
+		*n.held = append(*n.held, held{p, true, what, sha256.Sum256(bytes), arrive})
 		return
 	}
 	f := n.flow(p)

@@ -12,11 +12,11 @@ type event struct {
 	do    func()
 }
 
-// The classes. Verbs come first, so that a recorded script, whose verbs are all
-// known in advance, replays as it ran.
+// The classes. Verbs come last of their instant: a replay knows the time at
+// which one was spoken, and not between which two events of it.
 const (
-	classVerb uint8 = iota
-	classWork
+	classWork uint8 = iota
+	classVerb
 )
 
 // queue is a heap of events by (at, class, seq).

@@ -83,9 +83,7 @@ type epoch struct {
 }
 
 type use struct {
-	epoch  string
-	leaf   uint32
-	number uint64
+	epoch, device, record string
 }
 
 type intent struct {
@@ -178,12 +176,13 @@ func (b *Book) Roster(id string) []string {
 	return nil
 }
 
-// Key records that a device encrypted with one message key; a key used twice
-// breaks I7.
-func (b *Book) Key(at time.Duration, group, device, epoch string, leaf uint32, generation uint64) {
-	g, u := b.group(group), use{epoch, leaf, generation}
+// Key records that a device encrypted with a message key of a state; record is
+// what its engine must remember of that use. The same record twice means the
+// same key twice, which breaks I7.
+func (b *Book) Key(at time.Duration, group, device, epoch, record string) {
+	g, u := b.group(group), use{epoch, device, record}
 	if g.uses[u] {
-		b.broke(at, "I7", group, device, "leaf %d used generation %d of %s twice", leaf, generation, short(epoch))
+		b.broke(at, "I7", group, device, "used a message key of %s twice", short(epoch))
 	}
 	g.uses[u] = true
 }

@@ -1,0 +1,133 @@
+package check_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/covey-p2p/covey/testnet/sim/check"
+)
+
+// two is a book in which alice and bob share a state.
+func two() *check.Book {
+	b := check.New()
+	b.Seat(0, "room", "alice", "alice")
+	b.Seat(0, "room", "bob", "bob")
+	for _, who := range []string{"alice", "bob"} {
+		b.Epoch(0, "room", who, "e1", 1, "secret", []string{"alice", "bob"})
+		b.Head(0, "room", who, "e1")
+	}
+	return b
+}
+
+func one(string) int { return 0 }
+
+// A check that cannot fail is not a check: each row breaks one invariant, and
+// that one is reported.
+func TestEachCheckCanFail(t *testing.T) {
+	for _, c := range []struct {
+		invariant, says string
+		do              func(b *check.Book)
+	}{
+		{"", "", func(b *check.Book) {
+			b.Sent(1, "room", "alice", "hi", nil)
+			b.Got(2, "room", "bob", "alice", "hi")
+			b.Asked("room", "alice", "1", "refresh")
+			b.Moved(3, "room", "alice", "1", check.Bound)
+			b.Moved(3, "room", "alice", "1", check.Landed)
+			b.Moved(4, "room", "alice", "1", check.Final)
+			b.Moved(5, "room", "alice", "1", check.Final)
+		}},
+		{"I1", "derives another secret", func(b *check.Book) { b.Epoch(1, "room", "bob", "e1", 1, "other", nil) }},
+		{"I1", "has members", func(b *check.Book) { b.Epoch(1, "room", "bob", "e1", 1, "secret", []string{"bob"}) }},
+		{"I1", "never derived", func(b *check.Book) { b.Head(1, "room", "bob", "e9") }},
+		{"I1", "is at", func(b *check.Book) {
+			b.Epoch(1, "room", "bob", "e2", 1, "rival", []string{"alice", "bob"})
+			b.Head(1, "room", "bob", "e2")
+		}},
+		{"I2", "does not know", func(b *check.Book) {
+			b.Epoch(1, "room", "alice", "e2", 2, "next", []string{"alice"})
+			b.Head(1, "room", "alice", "e2")
+		}},
+		{"I3", "is final here", func(b *check.Book) {
+			never := func(string, string) bool { return false }
+			b.Final(1, "room", "alice", "e1", never)
+			b.Final(1, "room", "bob", "e2", never)
+		}},
+		{"I5", "never got", func(b *check.Book) { b.Sent(1, "room", "alice", "hi", nil) }},
+		{"I5", "twice", func(b *check.Book) {
+			b.Sent(1, "room", "alice", "hi", nil)
+			b.Got(2, "room", "bob", "alice", "hi")
+			b.Got(3, "room", "bob", "alice", "hi")
+		}},
+		{"I5", "nobody sent", func(b *check.Book) { b.Got(2, "room", "bob", "alice", "hi") }},
+		{"I5", "as by", func(b *check.Book) {
+			b.Sent(1, "room", "alice", "hi", nil)
+			b.Got(2, "room", "bob", "carol", "hi")
+		}},
+		{"I6", "removed", func(b *check.Book) {
+			b.Sent(1, "room", "alice", "hi", []string{"bob"})
+			b.Got(2, "room", "bob", "alice", "hi")
+		}},
+		{"I7", "twice", func(b *check.Book) {
+			b.Key(1, "room", "alice", "e1", "7")
+			b.Key(1, "room", "alice", "e1", "7")
+		}},
+		{"I9", "nobody asked", func(b *check.Book) { b.Moved(1, "room", "alice", "x", check.Landed) }},
+		{"I9", "was its end", func(b *check.Book) {
+			b.Asked("room", "alice", "1", "remove")
+			b.Moved(1, "room", "alice", "1", check.Denied)
+			b.Moved(2, "room", "alice", "1", check.Landed)
+		}},
+		{"I9", "still", func(b *check.Book) {
+			b.Asked("room", "alice", "1", "remove")
+			b.Moved(1, "room", "alice", "1", check.Bound)
+		}},
+		{"I15", "never got in", func(b *check.Book) {
+			b.Seat(0, "room", "carol", "carol")
+			for _, who := range []string{"alice", "bob"} {
+				b.Epoch(1, "room", who, "e2", 2, "next", []string{"alice", "bob", "carol"})
+				b.Head(1, "room", who, "e2")
+			}
+		}},
+		{"I15", "stranded", func(b *check.Book) { b.Stranded("room", "bob") }},
+		{"I15", "believes it was removed", func(b *check.Book) { b.Gone("room", "bob") }},
+	} {
+		b := two()
+		c.do(b)
+		b.Rest(9, one)
+		if c.invariant == "" {
+			if len(b.Broken) > 0 {
+				t.Errorf("nothing is wrong, and it says %v", b.Broken)
+			}
+			continue
+		}
+		if !slices.ContainsFunc(b.Broken, func(x check.Broken) bool {
+			return x.Invariant == c.invariant && strings.Contains(x.Why, c.says)
+		}) {
+			t.Errorf("%s %q: reported %v", c.invariant, c.says, b.Broken)
+		}
+	}
+}
+
+// A partition excuses its two sides from agreeing with each other.
+func TestApartNeedNotAgree(t *testing.T) {
+	b := two()
+	b.Epoch(1, "room", "bob", "e2", 2, "other", []string{"alice", "bob"})
+	b.Head(1, "room", "bob", "e2")
+	b.Rest(9, func(device string) int { return int(device[0]) })
+	if len(b.Broken) > 0 {
+		t.Error(b.Broken)
+	}
+}
+
+// A liar is owed nothing and excused nothing it does to others.
+func TestLiars(t *testing.T) {
+	b := two()
+	b.Liar("room", "bob")
+	b.Sent(1, "room", "alice", "hi", nil)
+	b.Rest(9, one)
+	if len(b.Broken) > 0 {
+		t.Error(b.Broken)
+	}
+}

@@ -1,0 +1,325 @@
+package sim
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/covey-p2p/covey/node/session"
+	"github.com/covey-p2p/covey/testnet/sim/check"
+)
+
+// Group is one group of a world.
+type Group struct {
+	w    *World
+	name string
+	mail []letter // Welcomes for nodes that could not be reached
+
+	edges map[session.EpochID]*edge // every epoch anybody derived
+	order []*edge                   // in order of appearance
+}
+
+// letter waits in a mailbox until its reader can be reached.
+type letter struct {
+	to, from int
+	bytes    []byte
+}
+
+// addNode makes a node and, with the first of an account, the account.
+func (w *World) addNode(name string) {
+	account, _, _ := strings.Cut(name, "/")
+	n := &node{w: w, idx: len(w.nodes), name: name, account: account, up: true, disk: newDisk(), seats: map[string]*seat{}, clock: newClock()}
+	secrets := NewRand(w.seed, "account", account)
+	accountSecret, deviceSecret := make([]byte, 32), make([]byte, 32)
+	secrets.Read(accountSecret)
+	NewRand(w.seed, "device", name).Read(deviceSecret)
+	id, err := session.NewIdentity(w.engine, accountSecret, deviceSecret, account)
+	if err != nil {
+		panic("sim: an identity of our own making is refused: " + err.Error())
+	}
+	n.id = id
+	w.nodes, w.byName[name] = append(w.nodes, n), n
+	w.names[id.Account], w.devices[id.Device] = account, n
+	w.people[account] = append(w.people[account], n)
+}
+
+// seatFor is a node's place in a group, made where there is none.
+func (w *World) seatFor(n *node, g *Group) *seat {
+	s := n.seats[g.name]
+	if s == nil {
+		s = &seat{n: n, group: g, known: map[string]bool{}}
+		s.eng = &meter{Engine: w.engine, s: s}
+		n.seats[g.name] = s
+		w.Book.Seat(w.now, g.name, n.name, n.account)
+	}
+	return s
+}
+
+// config is what a session is given; its luck is its own, and new each boot.
+func (s *seat) config() session.Config {
+	n := s.n
+	return session.Config{
+		Engine: s.eng,
+		Self:   n.id,
+		Rand:   NewRand(n.w.seed, "session", n.name, s.group.name, itoa(n.boots)),
+	}
+}
+
+// create founds a group.
+func (n *node) create(g *Group) {
+	s := n.w.seatFor(n, g)
+	made, e, err := session.Create(s.config(), n.clock.read(n.w.now), g.name)
+	if err != nil {
+		panic("sim: a group cannot be founded: " + err.Error())
+	}
+	s.run(made)
+	n.after(s, e)
+}
+
+// run seats a session.
+func (s *seat) run(made *session.Session) {
+	s.s, s.live, s.moved = made, true, s.n.w.now
+	s.n.w.topics[s.group.name].subscribe(s.n.idx)
+}
+
+// welcome tries to enter a group.
+func (n *node) welcome(g *Group, bytes []byte) {
+	if !n.up {
+		return
+	}
+	s := n.w.seatFor(n, g)
+	made, e, used, err := session.Join(s.config(), n.clock.read(n.w.now), bytes, n.pool, s.s)
+	if err != nil {
+		n.w.note(Entry{Kind: "lost", Node: n.name, Group: g.name, Text: "welcome: " + err.Error()})
+		return
+	}
+	if used >= 0 {
+		n.pool = slices.Delete(slices.Clone(n.pool), used, used+1)
+	}
+	s.run(made)
+	n.after(s, e)
+}
+
+// offered is the key package that the directory has of a device now.
+func (n *node) offered() []byte {
+	if len(n.pool) == 0 {
+		luck := NewRand(n.w.seed, "package", n.name, n.w.now.String())
+		p, err := n.w.engine.NewKeyPackage(n.id, n.clock.read(n.w.now), luck)
+		if err != nil {
+			return nil
+		}
+		n.pool = append(n.pool, p)
+	}
+	return n.pool[len(n.pool)-1].Public
+}
+
+// start runs a node from its disk.
+func (n *node) start() {
+	n.up, n.stopped = true, ""
+	n.w.note(Entry{Kind: "up", Node: n.name})
+	n.w.netChanged()
+	for _, name := range sortedKeys(n.seats) {
+		s := n.seats[name]
+		rows, err := n.disk.load(name)
+		if err != nil {
+			n.fail(err.Error())
+			return
+		}
+		if len(rows) == 0 {
+			continue
+		}
+		made, e, err := session.Load(s.config(), n.clock.read(n.w.now), rows)
+		if err != nil {
+			n.fail("load: " + err.Error())
+			return
+		}
+		s.run(made)
+		n.after(s, e)
+	}
+	n.w.presence(n)
+	n.w.deliverMail()
+}
+
+// damage spoils one row of each group.
+func (n *node) damage() {
+	luck := NewRand(n.w.seed, "damage", n.name, itoa(n.boots))
+	for _, g := range sortedKeys(n.disk.groups) {
+		if keys := sortedKeys(n.disk.groups[g]); len(keys) > 0 {
+			n.disk.damage(g, keys[luck.IntN(len(keys))])
+		}
+	}
+}
+
+// restore brings the backup back and starts from it.
+func (n *node) restore() {
+	if n.backup == nil {
+		return
+	}
+	if n.up {
+		n.fail("stopped to restore a backup")
+	}
+	n.disk.restore(n.backup)
+	n.start()
+}
+
+// presence tells the books whether the node is there to be owed anything.
+func (w *World) presence(n *node) {
+	for _, g := range sortedKeys(n.seats) {
+		w.Book.Away(g, n.name, !n.up)
+	}
+}
+
+// deliverMail hands over what waited for its reader.
+func (w *World) deliverMail() {
+	for _, name := range sortedKeys(w.groups) {
+		g := w.groups[name]
+		waiting := g.mail
+		g.mail = nil
+		for _, l := range waiting {
+			if !w.net.open(l.from, l.to) {
+				g.mail = append(g.mail, l)
+				continue
+			}
+			w.net.stream(pair{l.from, l.to}, l.bytes, "mail "+name, func() { w.nodes[l.to].welcome(g, l.bytes) })
+		}
+	}
+}
+
+// reached is a state that the seat's engine came to hold.
+func (s *seat) reached(e session.Epoch) {
+	w := s.n.w
+	if w.quick {
+		return
+	}
+	id := e.ID()
+	var roster []string
+	if name := hex.EncodeToString(id[:]); w.Book.Roster(name) == nil || len(e.Members()) <= wholeRosters {
+		roster = w.roster(e)
+	}
+	w.Book.Epoch(w.now, s.group.name, s.n.name, hex.EncodeToString(id[:]), e.Number(), commitment(e), roster)
+}
+
+func (s *seat) used(epoch string, record []byte) {
+	if w := s.n.w; !w.quick {
+		w.Book.Key(w.now, s.group.name, s.n.name, epoch, string(record))
+	}
+}
+
+// notice is what a session tells its faces.
+func (s *seat) notice(n *session.Notice) {
+	w, name, who := s.n.w, s.group.name, s.n.name
+	if w.trace.on {
+		w.note(noticeEntry(s, n))
+	}
+	s.moved = w.now
+	switch n.Kind {
+	case session.NoticeText:
+		body := textOf(n.Body)
+		s.texts = append(s.texts, body)
+		if !w.quick {
+			w.Book.Got(w.now, name, who, w.names[n.Account], body)
+		}
+	case session.NoticeEpoch, session.NoticeJoined:
+		if n.Epoch != (session.EpochID{}) && n.Epoch != s.head {
+			s.move(n)
+		}
+	case session.NoticeIntent, session.NoticeSent:
+		w.Book.Moved(w.now, name, who, hexID(n.ID), stateNames[n.State])
+	case session.NoticeRemoved:
+		s.head = session.EpochID{}
+		w.Book.Gone(name, who)
+	case session.NoticeStranded:
+		w.Book.Stranded(name, who)
+	}
+}
+
+// move follows the head.
+func (s *seat) move(n *session.Notice) {
+	s.head, s.number = n.Epoch, n.Number
+	id := hex.EncodeToString(n.Epoch[:])
+	s.n.w.Book.Head(s.n.w.now, s.group.name, s.n.name, id)
+	for _, account := range s.n.w.Book.Roster(id) {
+		s.known[account] = true
+	}
+}
+
+// excluded are the accounts this device has seen come and go.
+func (s *seat) excluded() (out []string) {
+	now := s.n.w.Book.Roster(hex.EncodeToString(s.head[:]))
+	for _, account := range sortedKeys(s.known) {
+		if !slices.Contains(now, account) {
+			out = append(out, account)
+		}
+	}
+	return out
+}
+
+func (s *seat) send(body string) {
+	w := s.n.w
+	id := w.newID()
+	if !w.quick {
+		w.Book.Sent(w.now, s.group.name, s.n.name, body, s.excluded())
+	}
+	w.Book.Asked(s.group.name, s.n.name, hexID(id), "send "+body)
+	w.enter(s.n.idx, s.group.name, session.Send{ID: id, Body: session.Text(body)})
+}
+
+func textOf(body []byte) string {
+	c, err := session.DecodeContent(body)
+	if err != nil {
+		return "undecodable " + hex.EncodeToString(body[:min(8, len(body))])
+	}
+	return c.Text
+}
+
+// newID names an intent.
+func (w *World) newID() (id session.IntentID) {
+	w.intents++
+	NewRand(w.seed, "intent", itoa(w.intents)).Read(id[:])
+	return id
+}
+
+func hexID(id session.IntentID) string { return hex.EncodeToString(id[:]) }
+
+var stateNames = map[session.State]string{
+	session.StateQueued: check.Queued, session.StateHanded: check.Handed, session.StateBound: check.Bound,
+	session.StateLanded: check.Landed, session.StateFinal: check.Final, session.StateDelivered: check.Delivered,
+	session.StateSuperseded: check.Superseded, session.StateDenied: check.Denied, session.StateExpired: check.Expired,
+}
+
+var noticeNames = map[session.NoticeKind]string{
+	session.NoticeJoined: "joined", session.NoticeText: "text", session.NoticeSent: "sent", session.NoticeDelivered: "delivered",
+	session.NoticeIntent: "intent", session.NoticeRoster: "roster", session.NoticeEpoch: "epoch", session.NoticeFork: "fork",
+	session.NoticeGap: "gap", session.NoticeRemoved: "removed", session.NoticeStranded: "stranded",
+	session.NoticeTrouble: "trouble", session.NoticeRenamed: "renamed",
+}
+
+func noticeEntry(s *seat, n *session.Notice) Entry {
+	e := Entry{Kind: "notice", Node: s.n.name, Group: s.group.name, Number: n.Number, Count: n.Count}
+	if n.Epoch != (session.EpochID{}) {
+		e.Epoch = hex.EncodeToString(n.Epoch[:4])
+	}
+	if n.ID != (session.IntentID{}) {
+		e.ID = hexID(n.ID)[:8]
+	}
+	text := []string{noticeNames[n.Kind]}
+	switch n.Kind {
+	case session.NoticeText:
+		text = append(text, textOf(n.Body))
+	case session.NoticeIntent, session.NoticeSent:
+		text = append(text, stateNames[n.State])
+	case session.NoticeRoster:
+		text = append(text, fmt.Sprint(n.Change), s.n.w.names[n.Account])
+	}
+	if n.Reason != "" {
+		text = append(text, n.Reason)
+	}
+	e.Text = strings.Join(text, ": ")
+	return e
+}
+
+func eventName(ev session.Event) string {
+	name := fmt.Sprintf("%T", ev)
+	return strings.ToLower(name[strings.LastIndexByte(name, '.')+1:])
+}
