@@ -43,9 +43,12 @@ type Arg struct {
 }
 
 // Word makes an argument of one word, Names one of a list.
-func Word(s string) Arg         { return Arg{Word: s} }
-func Names(list ...string) Arg  { return Arg{List: list, many: true} }
-func (a Arg) isList() bool      { return a.many }
+func Word(s string) Arg        { return Arg{Word: s} }
+func Names(list ...string) Arg { return Arg{List: list, many: true} }
+
+// IsList says whether the argument was written in parentheses.
+func (a Arg) IsList() bool { return a.many }
+
 func (v Verb) arg(i int) string { return v.Args[i].Word }
 func (v Verb) rest(i int) []string {
 	var out []string

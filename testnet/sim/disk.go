@@ -54,18 +54,16 @@ func newDisk() *Disk {
 	return &Disk{groups: map[string]map[string]row{}, wraps: map[wrapName]*wrapKey{}}
 }
 
-// put makes a batch durable: all of it or, with an error, none of it.
+// put makes a batch durable: all of it or, with an error, none of it. The
+// bytes are the disk's from then on: nodes that store the same envelope share
+// it.
 func (d *Disk) put(group string, batch []session.Row) error {
 	rows := d.groups[group]
 	if rows == nil {
 		rows = map[string]row{}
 		d.groups[group] = rows
 	}
-	grow := 0
-	for _, r := range batch {
-		grow += len(r.Key) + len(r.Value)
-	}
-	if d.limit > 0 && d.size+grow > d.limit {
+	if d.limit > 0 && d.size+batchSize(batch) > d.limit {
 		return ErrDiskFull
 	}
 	d.writes++
@@ -86,7 +84,7 @@ func (d *Disk) put(group string, batch []session.Row) error {
 			continue
 		}
 		d.size += len(r.Key) + len(r.Value)
-		rows[r.Key] = row{value: slices.Clone(r.Value), wrap: d.wrap(group, r.Wrap)}
+		rows[r.Key] = row{value: r.Value, wrap: d.wrap(group, r.Wrap)}
 	}
 	if d.lying {
 		d.undo = append(d.undo, back)
@@ -117,7 +115,8 @@ func (d *Disk) erase(group string, epoch session.EpochID) {
 	}
 }
 
-// load returns the readable rows of a group, by key, or ErrDamaged.
+// load returns what a session asks to have of a group's readable rows, by key,
+// or ErrDamaged.
 func (d *Disk) load(group string) ([]session.Row, error) {
 	var out []session.Row
 	for _, key := range sortedKeys(d.groups[group]) {
@@ -128,7 +127,12 @@ func (d *Disk) load(group string) ([]session.Row, error) {
 		if r.damaged {
 			return nil, fmt.Errorf("%w: %s", ErrDamaged, key)
 		}
-		out = append(out, session.Row{Key: key, Value: slices.Clone(r.value)})
+		switch session.KindOfRow(key) {
+		case session.RowWhole:
+			out = append(out, session.Row{Key: key, Value: slices.Clone(r.value)})
+		case session.RowKeyOnly:
+			out = append(out, session.Row{Key: key})
+		}
 	}
 	return out, nil
 }

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"slices"
-	"time"
 )
 
 // Gossip, as gossipsub does it and no simpler than its faults need:
@@ -288,9 +287,6 @@ func (w *World) netChanged() {
 		w.topics[name].changed()
 	}
 }
-
-// spread is how long a post took to reach everybody, for measures.
-func (w *World) gossipMedian() time.Duration { return w.net.base.Latency.Median() }
 
 func insert(list []int, v int) []int {
 	i, found := slices.BinarySearch(list, v)

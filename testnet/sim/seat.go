@@ -83,20 +83,22 @@ func (s *seat) run(made *session.Session) {
 	s.n.w.topics[s.group.name].subscribe(s.n.idx)
 }
 
-// welcome tries to enter a group.
+// welcome tries to enter a group, or tells the session that is there already.
 func (n *node) welcome(g *Group, bytes []byte) {
 	if !n.up {
 		return
 	}
 	s := n.w.seatFor(n, g)
-	made, e, used, err := session.Join(s.config(), n.clock.read(n.w.now), bytes, n.pool, s.s)
+	if s.live {
+		n.w.enter(n.idx, g.name, session.Welcomed{Bytes: bytes, Packages: n.pool})
+		return
+	}
+	made, e, used, err := session.Join(s.config(), n.clock.read(n.w.now), bytes, n.pool)
 	if err != nil {
 		n.w.note(Entry{Kind: "lost", Node: n.name, Group: g.name, Text: "welcome: " + err.Error()})
 		return
 	}
-	if used >= 0 {
-		n.pool = slices.Delete(slices.Clone(n.pool), used, used+1)
-	}
+	n.pool = slices.Delete(slices.Clone(n.pool), used, used+1)
 	s.run(made)
 	n.after(s, e)
 }

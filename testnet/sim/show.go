@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -156,3 +157,6 @@ func (g *Group) label(id session.EpochID) string {
 	}
 	return "?"
 }
+
+// epochName is how the books spell an EpochID.
+func epochName(id session.EpochID) string { return hex.EncodeToString(id[:]) }

@@ -53,9 +53,7 @@ type World struct {
 	intents int
 	err     error // what stopped the world
 	events  int
-	depth   int // of verbs within the loop
-	timers  int
-	gossip  []string
+	depth   int // above zero: an event is happening
 }
 
 var _ testnet.Driver = (*World)(nil)
@@ -101,7 +99,9 @@ func (w *World) step() bool {
 	e := w.queue.pop()
 	w.now = max(w.now, e.at)
 	w.events++
+	w.depth++
 	e.do()
+	w.depth--
 	return true
 }
 
@@ -154,6 +154,9 @@ func (w *World) Wait(d time.Duration) error {
 	if d < 0 {
 		return errors.New("time does not run backwards")
 	}
+	if w.depth > 0 {
+		return errors.New("a callback cannot wait: ask for a later one with At")
+	}
 	w.runTo(w.now + d)
 	return w.err
 }
@@ -162,6 +165,9 @@ func (w *World) Wait(d time.Duration) error {
 // asked to be woken soon, and no face has heard anything for a while.
 func (w *World) Settle(most time.Duration) error {
 	end := w.now + most
+	if w.depth > 0 {
+		return errors.New("a callback cannot wait: ask for a later one with At")
+	}
 	if w.Until(w.still, most) || w.err != nil {
 		return w.err
 	}
