@@ -73,7 +73,7 @@ func (w *World) describe(parent session.Epoch, a session.Applied) string {
 	for _, l := range a.Removed {
 		parts = append(parts, "-"+name(l))
 	}
-	if a.Context {
+	if a.Context != nil {
 		parts = append(parts, "policy")
 	}
 	if len(parts) == 1 {
