@@ -19,15 +19,15 @@ import (
 
 // wish is something this device asked for, until it is over.
 type wish struct {
-	Intent   intent   `cbor:"1,keyasint"`
-	Packages [][]byte `cbor:"2,keyasint,omitempty"`
-	Refresh  bool     `cbor:"3,keyasint,omitempty"` // renew my keys: no intent
-	State    State    `cbor:"4,keyasint"`
-	Landed   CommitID `cbor:"5,keyasint"` // in the head's history, or zero
-	Base     EpochID  `cbor:"6,keyasint"` // Refresh: made when this was the head
-	Said     EpochID  `cbor:"7,keyasint"` // the head it was announced on
-	Since    Time     `cbor:"8,keyasint"`
-	Fetching bool     `cbor:"9,keyasint,omitempty"`
+	Intent   intent     `cbor:"1,keyasint"`
+	Packages [][]byte   `cbor:"2,keyasint,omitempty"`
+	Refresh  bool       `cbor:"3,keyasint,omitempty"` // renew my keys: no intent
+	State    State      `cbor:"4,keyasint"`
+	Landed   CommitID   `cbor:"5,keyasint"`           // in the head's history, or zero
+	Renewed  []CommitID `cbor:"6,keyasint,omitempty"` // Refresh: commits of mine since, each of which does it
+	Said     EpochID    `cbor:"7,keyasint"`           // the head it was announced on
+	Since    Time       `cbor:"8,keyasint"`
+	Fetching bool       `cbor:"9,keyasint,omitempty"`
 }
 
 // pooled is an intent of another device.
@@ -57,7 +57,7 @@ func (s *Session) wish(ev Event) {
 	case Leave:
 		in.ID, in.Op, in.Account = e.ID, opRemove, s.cfg.Self.Account
 	case Refresh:
-		in.ID, w.Refresh, w.Base = e.ID, true, s.chain.Head()
+		in.ID, w.Refresh = e.ID, true
 	case SetRole:
 		in.ID, in.Op, in.Account, in.Role = e.ID, opRole, e.Account, e.Role
 	case Configure:
@@ -143,7 +143,7 @@ func (s *Session) sign(w *wish, h *held) {
 func (s *Session) review(h *held) {
 	for _, id := range sortedNames(s.wishes) {
 		w := s.wishes[id]
-		if c, ok := s.landed(id); ok {
+		if c, ok := s.landed(slices.Concat(s.carriers[id], w.Renewed)); ok {
 			w.Landed = c
 			s.progress(w, StateLanded)
 			continue
@@ -162,9 +162,10 @@ func (s *Session) review(h *held) {
 	}
 }
 
-// landed reports the commit on the head's path that carries an intent.
-func (s *Session) landed(id IntentID) (CommitID, bool) {
-	for _, c := range s.carriers[id] {
+// landed reports which of the commits that do what an intent asks is on the
+// head's path.
+func (s *Session) landed(by []CommitID) (CommitID, bool) {
+	for _, c := range by {
 		if s.onPath(c) {
 			return c, true
 		}
@@ -275,7 +276,7 @@ func (s *Session) work(h *held) (jobs []job, refresh bool) {
 		if !ok || s.meet(in, h) != fateHolds {
 			return
 		}
-		if _, done := s.landed(in.ID); done {
+		if _, done := s.landed(s.carriers[in.ID]); done {
 			return
 		}
 		if in.Op == opRemove && in.Account == s.cfg.Self.Account || in.Op == opReadmit && in.Device == s.cfg.Self.Device {
@@ -386,6 +387,12 @@ func (s *Session) commit(h *held, jobs []job) {
 	}
 	for _, in := range intents {
 		if w := s.wishes[in.ID]; w != nil {
+			s.progress(w, StateBound)
+		}
+	}
+	for _, name := range sortedNames(s.wishes) { // every commit renews my leaf
+		if w := s.wishes[name]; w.Refresh && w.Landed == (CommitID{}) {
+			w.Renewed = append(w.Renewed, id)
 			s.progress(w, StateBound)
 		}
 	}
