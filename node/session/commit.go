@@ -19,15 +19,17 @@ import (
 
 // wish is something this device asked for, until it is over.
 type wish struct {
-	Intent   intent     `cbor:"1,keyasint"`
-	Packages [][]byte   `cbor:"2,keyasint,omitempty"`
-	Refresh  bool       `cbor:"3,keyasint,omitempty"` // renew my keys: no intent
-	State    State      `cbor:"4,keyasint"`
-	Landed   CommitID   `cbor:"5,keyasint"`           // in the head's history, or zero
-	Renewed  []CommitID `cbor:"6,keyasint,omitempty"` // Refresh: commits of mine since, each of which does it
-	Said     EpochID    `cbor:"7,keyasint"`           // the head it was announced on
-	Since    Time       `cbor:"8,keyasint"`
-	Fetching bool       `cbor:"9,keyasint,omitempty"`
+	Intent   intent   `cbor:"1,keyasint"`
+	Packages [][]byte `cbor:"2,keyasint,omitempty"`
+	Refresh  bool     `cbor:"3,keyasint,omitempty"` // renew my keys: no intent
+	State    State    `cbor:"4,keyasint"`
+	Landed   CommitID `cbor:"5,keyasint"` // in the head's history, or zero
+	Base     EpochID  `cbor:"6,keyasint"` // Refresh: made when this was the head
+	Said     EpochID  `cbor:"7,keyasint"` // the head it was announced on
+	Since    Time     `cbor:"8,keyasint"`
+	Fetching bool     `cbor:"9,keyasint,omitempty"`
+	// Made are commits of mine that renew my keys (Refresh).
+	Made []CommitID `cbor:"10,keyasint,omitempty"`
 }
 
 // pooled is an intent of another device.
@@ -57,7 +59,7 @@ func (s *Session) wish(ev Event) {
 	case Leave:
 		in.ID, in.Op, in.Account = e.ID, opRemove, s.cfg.Self.Account
 	case Refresh:
-		in.ID, w.Refresh = e.ID, true
+		in.ID, w.Refresh, w.Base = e.ID, true, s.chain.Head()
 	case SetRole:
 		in.ID, in.Op, in.Account, in.Role = e.ID, opRole, e.Account, e.Role
 	case Configure:
@@ -143,7 +145,7 @@ func (s *Session) sign(w *wish, h *held) {
 func (s *Session) review(h *held) {
 	for _, id := range sortedNames(s.wishes) {
 		w := s.wishes[id]
-		if c, ok := s.landed(slices.Concat(s.carriers[id], w.Renewed)); ok {
+		if c, ok := s.landed(id, w.Made); ok {
 			w.Landed = c
 			s.progress(w, StateLanded)
 			continue
@@ -162,10 +164,10 @@ func (s *Session) review(h *held) {
 	}
 }
 
-// landed reports which of the commits that do what an intent asks is on the
-// head's path.
-func (s *Session) landed(by []CommitID) (CommitID, bool) {
-	for _, c := range by {
+// landed reports the commit on the head's path that carries an intent, or is
+// one of made.
+func (s *Session) landed(id IntentID, made []CommitID) (CommitID, bool) {
+	for _, c := range slices.Concat(s.carriers[id], made) {
 		if s.onPath(c) {
 			return c, true
 		}
@@ -231,14 +233,19 @@ func (s *Session) takeIntent(c *control) outcome {
 	if c.Device == s.cfg.Self.Device {
 		return outLogged
 	}
-	if old := s.pool[r.Intent.ID]; old == nil && len(s.pool) >= maxPool {
+	s.intoPool(&r)
+	return outLogged
+}
+
+// intoPool keeps a request until it is done or beyond its time.
+func (s *Session) intoPool(r *request) {
+	if s.pool[r.Intent.ID] == nil && len(s.pool) >= maxPool {
 		s.count(DropPool)
-		return outLogged
+		return
 	}
 	p := &pooled{r.Intent, r.Packages, s.now}
 	s.pool[r.Intent.ID] = p
 	s.save(rowPool(r.Intent.ID), encode(p), EpochID{})
-	return outLogged
 }
 
 // fits reports whether the key packages beside an intent are those it pledges.
@@ -276,7 +283,7 @@ func (s *Session) work(h *held) (jobs []job, refresh bool) {
 		if !ok || s.meet(in, h) != fateHolds {
 			return
 		}
-		if _, done := s.landed(s.carriers[in.ID]); done {
+		if _, done := s.landed(in.ID, nil); done {
 			return
 		}
 		if in.Op == opRemove && in.Account == s.cfg.Self.Account || in.Op == opReadmit && in.Device == s.cfg.Self.Device {
@@ -311,7 +318,7 @@ func (s *Session) work(h *held) (jobs []job, refresh bool) {
 // device's turn.
 func (s *Session) commitIfDue() {
 	h := s.head()
-	if h == nil || h.epoch == nil || !s.active() || s.pacing.settled != h.id || s.pacing.unrest != 0 {
+	if h == nil || h.epoch == nil || !s.active() || s.divided || s.pacing.settled != h.id || s.pacing.unrest != 0 {
 		return
 	}
 	if _, made := s.own[h.id]; made {
@@ -359,21 +366,21 @@ func (s *Session) commit(h *held, jobs []job) {
 		s.own[h.id] = CommitID{}
 		return
 	}
-	id := commitID(h.id, built.Commit)
+	made := commitID(h.id, built.Commit)
 	raw := s.sealOn(h, innerCommit, built.Commit)
 	if len(raw) > maxEnvelopeBytes {
 		s.notify(Notice{Kind: NoticeTrouble, Reason: "a change is too large to send"})
 		s.own[h.id] = CommitID{}
 		return
 	}
-	s.own[h.id] = id
-	s.save(rowOwn(h.id), encode(journal{Commit: id, Envelope: raw}), EpochID{})
-	if err := s.admit(h, id, built.Applied); err != nil {
+	s.own[h.id] = made
+	s.save(rowOwn(h.id), encode(journal{Commit: made, Envelope: raw}), EpochID{})
+	if err := s.admit(h, made, built.Applied); err != nil {
 		s.notify(Notice{Kind: NoticeTrouble, Reason: "a change of mine would be refused: " + err.Error()})
 		return
 	}
 	if built.Welcome != nil {
-		s.holdWelcome(id, built)
+		s.holdWelcome(made, built)
 	}
 	first := IntentID{}
 	if len(intents) > 0 {
@@ -382,19 +389,17 @@ func (s *Session) commit(h *held, jobs []job) {
 	e, _ := parseEnvelope(raw)
 	s.logEnvelope(e.id(), &e)
 	s.publish(raw, first)
-	if c, ok := s.chain.Get(id); ok && !s.alone() {
+	if c, ok := s.chain.Get(made); ok && !s.alone() {
 		s.publishOwn(s.headerOf(h, &c))
 	}
-	for _, in := range intents {
-		if w := s.wishes[in.ID]; w != nil {
-			s.progress(w, StateBound)
+	for _, id := range sortedNames(s.wishes) {
+		w := s.wishes[id]
+		if w.Refresh && w.Landed == (CommitID{}) { // every commit renews its maker's keys
+			w.Made = append(w.Made, made)
+		} else if !slices.ContainsFunc(intents, func(in intent) bool { return in.ID == id }) {
+			continue
 		}
-	}
-	for _, name := range sortedNames(s.wishes) { // every commit renews my leaf
-		if w := s.wishes[name]; w.Refresh && w.Landed == (CommitID{}) {
-			w.Renewed = append(w.Renewed, id)
-			s.progress(w, StateBound)
-		}
+		s.progress(w, StateBound)
 	}
 }
 

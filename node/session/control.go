@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -63,6 +64,7 @@ const (
 	controlVote controlKind = iota + 1
 	controlHeader
 	controlNack
+	controlReadmit
 	// These are only of use on the sender's branch and are sealed as its
 	// messages are:
 	controlIntent
@@ -167,15 +169,20 @@ func (s *Session) openControl(e *envelope) ([]byte, bool) {
 	return nil, false
 }
 
-// anchorsOf are the anchors of a head, newest first.
+// anchorsOf are the anchors of a head, newest first. What is older than the
+// tree came with my Welcome, or stayed when the tree was cut: it is of the one
+// branch that led here.
 func (s *Session) anchorsOf(h *held) []*anchor {
 	var out []*anchor
-	for _, id := range s.lineage(h) {
-		if a := s.anchors[id]; a != nil && anchored(a.Number, h.number) {
+	root := s.chain.Root().Number
+	for _, id := range sortedIDs(s.anchors) {
+		a := s.anchors[id]
+		if anchored(a.Number, h.number) && (a.Number < root || s.chain.Within(h.id, id)) {
 			out = append(out, a)
 		}
 	}
-	return out
+	slices.SortStableFunc(out, func(a, b *anchor) int { return cmp.Compare(b.Number, a.Number) })
+	return out[:min(len(out), maxWraps)]
 }
 
 // keepAnchor records the control key of an epoch that may become an anchor.

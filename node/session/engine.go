@@ -146,6 +146,7 @@ type Applied struct {
 // Opened is a message and what opening it consumed.
 type Opened struct {
 	Leaf   uint32
+	Device Device
 	Plain  []byte
 	AAD    []byte
 	Record []byte

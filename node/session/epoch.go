@@ -28,7 +28,9 @@ type held struct {
 	roster     *roster
 	policy     *Policy
 	self       uint32
-	since      Time // entered
+	stamp      [32]byte // of my leaf
+	used       []uint32 // leaves with a row of what was consumed
+	since      Time     // entered
 }
 
 // keysWrap is the wrapping key under which message keys are stored: its own,
@@ -77,8 +79,13 @@ func (s *Session) view(e Epoch, parent EpochID, by CommitID) (*held, error) {
 	if p := s.held[parent]; p != nil {
 		before = p.roster
 	}
-	h.roster, err = s.rosterOf(e.Members(), before)
-	return h, err
+	if h.roster, err = s.rosterOf(e.Members(), before); err != nil {
+		return nil, err
+	}
+	if i, ok := h.roster.leaf(h.self); ok {
+		h.stamp = h.roster.leaves[i].Stamp
+	}
+	return h, nil
 }
 
 // enter takes an epoch in: durable, and found by its tag from now on.
@@ -86,6 +93,7 @@ func (s *Session) enter(h *held) {
 	h.keys = h.epoch.Keys()
 	s.held[h.id] = h
 	s.tags[h.tag] = h.id
+	s.save(rowLine(h.id), encode(savedLine{h.parent, h.commit, h.number, h.tag, h.stamp}), EpochID{})
 	s.save(rowEpoch(h.id), encode(savedEpoch{Parent: h.parent, Commit: h.commit, Since: h.since, Epoch: h.epoch.Save()}), h.id)
 	s.save(rowKeys(h.id), h.keys.Save(), h.keysWrap())
 	if isAnchor(h.number) {
@@ -271,7 +279,7 @@ func (s *Session) admit(p *held, id CommitID, ap Applied) error {
 		s.enter(v.child)
 	}
 	exit := slices.Contains(ap.Removed, p.self)
-	s.save(rowCandidate(id), encode(savedCandidate{Cand: v.cand, Intents: v.intents, Exit: exit}), EpochID{})
+	s.save(rowCandidate(id), encode(savedCandidate{Cand: v.cand, Intents: v.intents, Exit: exit, Shut: s.unopenable[id]}), EpochID{})
 	s.remember(id, v.intents, exit)
 	s.propose(v.cand)
 	if v.child != nil {

@@ -1,5 +1,295 @@
 package session
 
+import (
+	"crypto/sha256"
+	"maps"
+	"slices"
+
+	"github.com/covey-p2p/covey/consensus"
+)
+
+// When the rule names a branch that this device is not on and cannot enter:
+//
+//	removed    the branch took this device out
+//	divided    its commit is missing or cannot be opened yet: what I would say
+//	           now would have to be said again, so sends and commits wait
+//	stranded   the state it parts from is erased here: beyond the window. This
+//	           device publishes a Readmit, a request to be taken out and let in
+//	           again by a fresh key package, bound to an epoch both sides share;
+//	           whoever leads on the winning branch does all of them in one commit
+//	stale      these rows are an old copy: read only, until added anew
+
+// standing decides which of these holds.
+func (s *Session) standing() {
+	d, diverged := s.chain.Diverged()
+	s.divided = diverged && d.Weight > d.Own
+	switch {
+	case s.meta.Status == statusStale:
+		return
+	case !diverged:
+		if s.meta.Status == statusRemoved || s.meta.Status == statusStranded {
+			s.become(statusMember, "")
+			s.notify(Notice{Kind: NoticeJoined, Epoch: s.chain.Head()})
+		}
+		return
+	}
+	if s.pacing.unrest != 0 || s.pacing.settled != s.chain.Head() {
+		return // not quiet yet
+	}
+	at := s.held[d.At]
+	switch {
+	case s.exits[d.Rival.ID]:
+		if s.meta.Status != statusRemoved {
+			s.become(statusRemoved, "this device is no longer in the group")
+			s.notify(Notice{Kind: NoticeRemoved, Epoch: d.Rival.Child.ID, Number: d.Rival.Child.Number, Account: d.Rival.Author})
+		}
+	case s.outside():
+		if s.meta.Status != statusRemoved {
+			s.become(statusRemoved, "this device is no longer in the group")
+			s.notify(Notice{Kind: NoticeRemoved, Epoch: s.chain.Best()})
+		}
+	case at != nil && at.epoch != nil && !s.unopenable[d.Rival.ID]:
+		s.askAll()
+	case s.meta.Status == statusMember:
+		s.become(statusStranded, "the group went on without this side for longer than its old keys are kept")
+		s.notify(Notice{Kind: NoticeStranded, Epoch: s.chain.Best(), Number: d.Rival.Child.Number, Count: d.Weight, Of: d.Of,
+			Reason: s.meta.Why + "; it has asked to be let in again"})
+		s.readmit(d)
+	default:
+		s.readmit(d)
+	}
+}
+
+// outside reports that my account is not in the state the rule names.
+func (s *Session) outside() bool {
+	e, ok := s.chain.Epoch(s.chain.Best())
+	_, in := slices.BinarySearchFunc(e.Roster, s.cfg.Self.Account, compareAccount)
+	return ok && !in
+}
+
+func (s *Session) become(st status, why string) {
+	s.meta.Status, s.meta.Why = st, why
+	s.saveMeta()
+}
+
+// askAll opens an exchange with every peer, each at most so often.
+func (s *Session) askAll() {
+	for _, p := range sortedPeers(s.peers) {
+		s.askAround(p)
+	}
+	s.wake(s.now + offerAgain)
+}
+
+func sortedPeers(m map[Peer]*peer) []Peer {
+	out := make([]Peer, 0, len(m))
+	for p := range m {
+		out = append(out, p)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// readmission is a Readmit as it stands in a row: with the private half.
+type readmission struct {
+	Intent  intent  `cbor:"1,keyasint"`
+	Package Package `cbor:"2,keyasint"`
+	Said    Time    `cbor:"3,keyasint"`
+	At      EpochID `cbor:"4,keyasint"` // the last epoch both sides share
+}
+
+// plea is a Readmit as it is published, on the control plane.
+type plea struct {
+	Request request `cbor:"1,keyasint"`
+	// Proofs show to have been in an epoch that both sides share: for each
+	// anchor, the hash of a secret of it with the intent.
+	Proofs []proof `cbor:"2,keyasint"`
+}
+
+type proof struct {
+	Anchor EpochID  `cbor:"1,keyasint"`
+	MAC    [32]byte `cbor:"2,keyasint"`
+}
+
+func prove(a *anchor, in *intent) proof {
+	h := sha256.New()
+	h.Write([]byte("covey readmit"))
+	h.Write(a.Proof[:])
+	h.Write(encode(in))
+	return proof{a.ID, [32]byte(h.Sum(nil))}
+}
+
+// readmit asks the winning branch to let this device in again.
+func (s *Session) readmit(d consensus.Divergence) {
+	at := s.held[d.At]
+	if at == nil {
+		return
+	}
+	best, _ := s.chain.Epoch(s.chain.Best())
+	r := s.readmission
+	fresh := r == nil || r.At != d.At || r.Intent.Until < best.Number
+	if !fresh && s.now < r.Said+pleaAgain {
+		s.wake(r.Said + pleaAgain)
+		return
+	}
+	if fresh {
+		pkg, err := s.cfg.Engine.NewKeyPackage(s.cfg.Self, s.wall, s.cfg.Rand)
+		if err != nil {
+			return
+		}
+		leaf, err := s.cfg.Engine.ReadKeyPackage(pkg.Public, s.wall)
+		if err != nil {
+			return
+		}
+		r = &readmission{Package: pkg, At: d.At}
+		r.Intent = intent{Op: opReadmit, Author: s.cfg.Self.Device, Account: s.cfg.Self.Account, Device: s.cfg.Self.Device,
+			Leaves: []pledge{{leaf.Device, leaf.Stamp}}, Guard: readmitGuard(s.cfg.Self.Device, at.stamp), Until: best.Number + intentEpochs}
+		s.random(r.Intent.ID[:])
+		r.Intent.Signature = s.cfg.Engine.Sign(s.cfg.Self.Secret, intentLabel, r.Intent.signed(s.group))
+		s.readmission = r
+	}
+	r.Said = s.now
+	s.save(rowReadmit, encode(r), EpochID{})
+	p := plea{Request: request{r.Intent, [][]byte{r.Package.Public}}}
+	for _, a := range s.anchorsOf(s.head()) {
+		p.Proofs = append(p.Proofs, prove(a, &r.Intent))
+	}
+	s.publishOwn(s.sealControl(s.state(controlReadmit, p)))
+	s.wake(s.now + pleaAgain)
+}
+
+// readmitGuard binds a Readmit to the leaf it replaces.
+func readmitGuard(d Device, stamp [32]byte) [32]byte {
+	return sha256.Sum256(slices.Concat([]byte("covey readmit guard"), d[:], stamp[:]))
+}
+
+// takePlea takes another device's Readmit. That the device is in the group is
+// judged when it is to be committed; here, that it was in an epoch of ours.
+func (s *Session) takePlea(c *control) outcome {
+	var p plea
+	if decode(c.Body, &p) != nil || len(p.Proofs) > maxWraps {
+		s.count(DropControl)
+		return outRefused
+	}
+	in := &p.Request.Intent
+	if in.Op != opReadmit || in.Author != c.Device || in.Device != c.Device || len(in.Leaves) != 1 || !s.authentic(in) || !s.fits(&p.Request) {
+		s.count(DropIntent)
+		return outRefused
+	}
+	shared := slices.ContainsFunc(p.Proofs, func(x proof) bool {
+		a := s.anchors[x.Anchor]
+		return a != nil && s.chain.Within(s.chain.Head(), a.ID) && prove(a, in) == x
+	})
+	if !shared || c.Device == s.cfg.Self.Device {
+		return outLogged // perhaps for another branch
+	}
+	s.intoPool(&p.Request)
+	return outLogged
+}
+
+// welcomed takes a Welcome to a group that is here already. It replaces what
+// is here only where that is of no more use, and, for the stranded, only where
+// it leads on from an epoch both sides share along headers that are known.
+func (s *Session) welcomed(e Welcomed) {
+	packages := e.Packages
+	if s.readmission != nil {
+		packages = append(slices.Clone(packages), s.readmission.Package)
+	}
+	if s.meta.Status == statusMember {
+		s.count(DropWelcome)
+		return
+	}
+	ep, side, group, _, err := openInvitation(s.cfg, e.Bytes, packages)
+	if err != nil || group != s.group {
+		s.count(DropWelcome)
+		return
+	}
+	if s.meta.Status == statusStranded && (s.readmission == nil || !s.chain.Within(side.Parent.ID, s.readmission.At)) {
+		if len(s.early) < maxEarly {
+			s.early = append(s.early, e) // until the headers in between are here
+		}
+		return
+	}
+	s.rejoin(ep, side)
+}
+
+// again looks once more at Welcomes that came before the headers they need.
+func (s *Session) again() {
+	if s.meta.Status != statusStranded || len(s.early) == 0 {
+		s.early = nil
+		return
+	}
+	early := s.early
+	s.early = nil
+	for _, e := range early {
+		s.welcomed(e)
+	}
+}
+
+// rejoin starts over in another branch, with the history, what I asked for and
+// what I have to say.
+func (s *Session) rejoin(e Epoch, side sidecar) {
+	if _, err := s.view(e, side.Parent.ID, side.Into.ID); err != nil {
+		s.count(DropWelcome)
+		return
+	}
+	s.forget()
+	s.become(statusMember, "")
+	s.readmission = nil
+	s.drop(rowReadmit)
+	if err := s.join(e, side); err != nil {
+		s.notify(Notice{Kind: NoticeTrouble, Reason: "the group let this device in again, but not for itself: " + err.Error()})
+	}
+	h := s.head()
+	for _, id := range sortedNames(s.wishes) {
+		s.wishes[id].Landed = CommitID{}
+		s.wishes[id].Said = EpochID{}
+	}
+	s.review(h)
+}
+
+// forget erases all that belongs to the branch left behind.
+func (s *Session) forget() {
+	for _, id := range sortedIDs(s.held) {
+		h := s.held[id]
+		if h.epoch != nil {
+			s.erase(rowEpoch(id), id)
+		}
+		if h.keys != nil {
+			s.eraseKeys(h)
+		}
+		s.drop(rowLine(id))
+	}
+	for _, id := range s.outOrder() {
+		if m := s.outbox[id]; m.Epoch != (EpochID{}) {
+			m.Epoch = EpochID{} // whoever has it already knows its id
+			s.saveSent(id, m)
+		}
+	}
+	for _, id := range sortedIDs(s.anchors) {
+		a := s.anchors[id]
+		s.erase(rowAnchor(id), a.wrapName())
+	}
+	for _, id := range sortedIDs(s.own) {
+		s.drop(rowOwn(id))
+	}
+	for _, id := range sortedIDs(s.welcomes) {
+		s.drop(rowWelcome(id))
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.treeRows)) {
+		s.drop(key)
+	}
+	for _, id := range sortedNames(s.pool) {
+		s.drop(rowPool(id))
+	}
+	n := newSession(s.cfg, s.group, s.wall)
+	s.held, s.tags, s.anchors, s.hints = n.held, n.tags, n.anchors, n.hints
+	s.own, s.pool, s.carriers, s.carriedBy, s.exits = n.own, n.pool, n.carriers, n.carriedBy, n.exits
+	s.welcomes, s.lastVote, s.parked, s.unopenable = n.welcomes, n.lastVote, n.parked, n.unopenable
+	s.owed, s.gaps = nil, n.gaps
+	s.pacing = pacing{}
+	s.meta.Voted = EpochID{}
+}
+
 // grewStale finds that this device's rows are an old copy: something that only
 // this device can have made is not remembered here. Going on would use message
 // keys twice and sign two commits on one parent, so from here on it only reads.
@@ -7,12 +297,6 @@ func (s *Session) grewStale(why string) {
 	if s.meta.Status == statusStale {
 		return
 	}
-	s.meta.Status = statusStale
-	s.meta.Why = "this device was restored from an old copy: it can read, but not write, until it is removed and added again (" + why + ")"
-	s.saveMeta()
+	s.become(statusStale, "this device was restored from an old copy: it reads, but does not write, until it is removed and added again ("+why+")")
 	s.notify(Notice{Kind: NoticeTrouble, Reason: s.meta.Why})
-}
-
-func (s *Session) welcomed(e Welcomed) {
-	s.count(DropWelcome)
 }

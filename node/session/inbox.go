@@ -111,6 +111,7 @@ func (s *Session) takeCommit(p *held, body []byte) outcome {
 	case errors.Is(err, ErrPath):
 		s.count(DropPath)
 		s.nack(id)
+		s.unopenable[id] = true
 		ap.Next = nil
 	case err != nil:
 		s.count(DropInvalid)
@@ -169,26 +170,33 @@ func (s *Session) takeMessage(h *held, e *envelope, body []byte) outcome {
 		s.count(DropInvalid)
 		return outRefused
 	}
-	s.save(rowUsed(h.id, o.Leaf), o.Record, h.keysWrap())
+	s.consumed(h, o.Leaf, o.Record)
 	var m message
-	at, ok := h.roster.leaf(o.Leaf)
+	account, ok := s.accountOf(h, o.Device)
 	if !ok || decode(o.Plain, &m) != nil {
 		s.count(DropInvalid)
 		return outLogged
 	}
-	s.deliver(h, e.order, at, &m)
+	s.deliver(h, e.order, o.Device, account, &m)
 	return outLogged
 }
 
+// consumed makes durable what opening or making a message used up.
+func (s *Session) consumed(h *held, leaf uint32, record []byte) {
+	s.save(rowUsed(h.id, leaf), record, h.keysWrap())
+	if !slices.Contains(h.used, leaf) {
+		h.used = append(h.used, leaf)
+	}
+}
+
 // deliver puts a message into the history, once.
-func (s *Session) deliver(h *held, order uint32, at int, m *message) {
-	author := h.roster.leaves[at].Device
+func (s *Session) deliver(h *held, order uint32, author Device, account Account, m *message) {
 	id := m.id(author)
 	if _, dup := s.mids[id]; dup {
 		s.count(DropRepeat)
 		return
 	}
-	s.chronicle(h, order, id, author, h.roster.account[at], m.Body)
+	s.chronicle(h, order, id, author, account, m.Body)
 	s.owe(id)
 	for _, sn := range m.Seen {
 		if _, ok := s.mids[sn.ID]; !ok && sn.Order >= s.meta.Floor {
@@ -210,6 +218,29 @@ func (s *Session) chronicle(h *held, order uint32, id MessageID, author Device, 
 		Epoch: h.id, Number: h.number, Seq: s.meta.History}
 	s.save(rowHistory(n.Seq), encode(History{Seq: n.Seq, At: s.wall, Message: id, Account: account, Device: author, Epoch: h.id, Body: body}), EpochID{})
 	s.notify(n)
+}
+
+// accountOf is the account of a device that is or was in an epoch. Where that
+// epoch's roster is gone, a later one knows: a device never changes hands.
+func (s *Session) accountOf(h *held, d Device) (Account, bool) {
+	for _, in := range []*held{h, s.head()} {
+		if in != nil && in.roster != nil {
+			if i, ok := in.roster.device(d); ok {
+				return in.roster.account[i], true
+			}
+			if in == h {
+				return Account{}, false
+			}
+		}
+	}
+	for _, id := range sortedIDs(s.held) {
+		if r := s.held[id].roster; r != nil {
+			if i, ok := r.device(d); ok {
+				return r.account[i], true
+			}
+		}
+	}
+	return Account{}, false
 }
 
 // logged reports whether an envelope is in the log.

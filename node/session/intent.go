@@ -60,7 +60,11 @@ func (in *intent) guard(p *Policy, r *roster) [32]byte {
 	h := sha256.New()
 	stamp := r.stamp(in.Account)
 	switch in.Op {
-	case opRemove, opReadmit:
+	case opReadmit:
+		if i, ok := r.device(in.Device); ok {
+			return readmitGuard(in.Device, r.leaves[i].Stamp)
+		}
+	case opRemove:
 		h.Write(stamp[:])
 	case opAdd:
 		h.Write(stamp[:])

@@ -107,7 +107,18 @@ const (
 	maxReceipts  = 512
 	// maxGaps bounds the messages known to be missing.
 	maxGaps = 256
+	// forkKeep is how long the state before a commit is kept for a rival, where
+	// neither agreement nor the window ended it: three days, a long weekend.
+	forkKeep = 72 * 3600_000
 	// readEpochs is for how many epochs late messages can be read after the
 	// state is gone.
 	readEpochs = 5
+)
+
+// Limits of healing.
+const (
+	// pleaAgain is how often a stranded device repeats its Readmit.
+	pleaAgain = 30_000
+	// maxEarly bounds the Welcomes that wait for headers.
+	maxEarly = 4
 )

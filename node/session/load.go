@@ -42,6 +42,16 @@ func (s *Session) loadEpochs(l *loader) {
 		saved savedEpoch
 		epoch Epoch
 	}
+	l.each("line/", func(key string) {
+		var ln savedLine
+		h := &held{}
+		l.id(key, h.id[:])
+		l.read(key, &ln)
+		h.parent, h.commit, h.number, h.tag, h.stamp = ln.Parent, ln.Commit, ln.Number, ln.Tag, ln.Stamp
+		s.held[h.id] = h
+		s.tags[h.tag] = h.id
+		s.loadKeys(l, h)
+	})
 	var all []restored
 	l.each("epoch/", func(key string) {
 		var r restored
@@ -80,6 +90,7 @@ func (s *Session) loadKeys(l *loader, h *held) {
 			return
 		}
 		l.err = h.keys.Record(leaf, l.rows[key])
+		h.used = append(h.used, leaf)
 	})
 }
 
@@ -95,11 +106,16 @@ func (s *Session) loadTree(l *loader) {
 		return cmp.Compare(a.Cand.Child.Number, b.Cand.Child.Number)
 	})
 	for _, c := range all {
+		if c.Shut {
+			s.unopenable[c.Cand.ID] = true
+		}
+		s.treeRows[rowCandidate(c.Cand.ID)] = true
 		s.remember(c.Cand.ID, c.Intents, c.Exit)
 		s.chain.Add(c.Cand)
 	}
 	l.each("vote/", func(key string) {
 		var v consensus.Vote
+		s.treeRows[key] = true
 		if l.read(key, &v); l.err == nil {
 			s.chain.Hear(v)
 			if last, ok := s.lastVote[v.Account]; !ok || last.Seq < v.Seq {
@@ -145,6 +161,10 @@ func (s *Session) loadAsked(l *loader) {
 		l.read(key, w)
 		s.wishes[w.Intent.ID] = w
 	})
+	if _, ok := l.rows[rowReadmit]; ok {
+		s.readmission = &readmission{}
+		l.read(rowReadmit, s.readmission)
+	}
 	l.each("pool/", func(key string) {
 		p := &pooled{}
 		l.read(key, p)

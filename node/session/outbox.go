@@ -65,7 +65,7 @@ func (s *Session) saveSent(id MessageID, m *sent) { s.save(rowOut(id), encode(m)
 // not be readable by whoever is being removed.
 func (s *Session) flushOutbox() {
 	h := s.head()
-	if h == nil || !s.active() || h.keys == nil || s.removalPending() {
+	if h == nil || !s.active() || h.keys == nil || s.divided || s.removalPending() {
 		return
 	}
 	for _, id := range s.outOrder() {
@@ -86,7 +86,7 @@ func (s *Session) protect(h *held, id MessageID, m *sent) {
 		s.notify(Notice{Kind: NoticeTrouble, Reason: "a message could not be encrypted: " + err.Error()})
 		return
 	}
-	s.save(rowUsed(h.id, h.self), record, h.keysWrap())
+	s.consumed(h, h.self, record)
 	raw := s.sealOn(h, innerMessage, ciphertext)
 	e, _ := parseEnvelope(raw)
 	s.logEnvelope(e.id(), &e)

@@ -28,13 +28,14 @@ func (s *Session) reap() {
 	keep := s.keepFrom(h)
 	for _, id := range sortedIDs(s.held) {
 		e := s.held[id]
-		if s.chain.Within(id, keep) {
+		if e.epoch == nil && e.keys == nil || s.chain.Within(id, keep) {
 			continue
 		}
 		if e.epoch != nil {
 			e.epoch = nil
 			s.erase(rowEpoch(id), id)
 			s.drop(rowOwn(id))
+			delete(s.own, id)
 			s.lost(e)
 		}
 		if onPath := s.chain.Within(h.id, id); e.keys != nil && (!onPath || e.number+readEpochs < h.number) {
@@ -56,28 +57,50 @@ func (s *Session) keepFrom(h *held) EpochID {
 			break
 		}
 		p, _ := s.chain.Epoch(into.Parent)
-		if s.chain.Weight(into.ID) == voters(p) && s.spoke(p) {
+		if s.agreedOn(&p, &into) || s.aged(id) {
 			return id
 		}
 	}
 	return keep
 }
 
-// spoke reports that every voter of an epoch has said where it stands.
-func (s *Session) spoke(e consensus.Epoch) bool {
-	all := e.Voters
+// agreedOn reports that nobody who is left to ask could still turn p another
+// way: all its voters that are in the child said that they stand at or below
+// it, and they are most. (Whom the child removed is not asked: alone against
+// all others its word does not weigh enough.)
+func (s *Session) agreedOn(p *consensus.Epoch, into *consensus.Candidate) bool {
+	all := p.Voters
 	if all == nil {
-		all = e.Roster
+		all = p.Roster
 	}
-	return !slices.ContainsFunc(all, func(a Account) bool { _, ok := s.lastVote[a]; return !ok })
+	stand := 0
+	for _, a := range all {
+		if _, in := slices.BinarySearchFunc(into.Child.Roster, a, compareAccount); !in {
+			continue
+		}
+		at, ok := s.chain.Standing(a)
+		if _, spoke := s.lastVote[a]; !ok || !spoke || !s.chain.Within(at, into.Child.ID) {
+			return false
+		}
+		stand++
+	}
+	return 2*stand > len(all)
+}
+
+// aged reports that an epoch on the head's path came so long ago that its
+// parent is not kept for latecomers.
+func (s *Session) aged(id EpochID) bool {
+	h := s.held[id]
+	return h != nil && h.since+forkKeep < s.now
 }
 
 func (s *Session) eraseKeys(e *held) {
 	e.keys = nil
 	s.erase(rowKeys(e.id), e.keysWrap())
-	for _, l := range e.roster.leaves {
-		s.drop(rowUsed(e.id, l.Index))
+	for _, l := range e.used {
+		s.drop(rowUsed(e.id, l))
 	}
+	e.used = nil
 }
 
 // lost marks a state that is gone as one that cannot be entered any more.

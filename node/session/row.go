@@ -14,9 +14,12 @@ import (
 const (
 	rowMeta = "meta"
 	rowRoot = "root" // consensus.Epoch the tree starts from
+	// rowReadmit is a request to be let in again, with its private half.
+	rowReadmit = "readmit"
 )
 
 func rowEpoch(id EpochID) string          { return "epoch/" + hex.EncodeToString(id[:]) }
+func rowLine(id EpochID) string           { return "line/" + hex.EncodeToString(id[:]) }
 func rowKeys(id EpochID) string           { return "keys/" + hex.EncodeToString(id[:]) }
 func rowCandidate(id CommitID) string     { return "commit/" + hex.EncodeToString(id[:]) }
 func rowOwn(parent EpochID) string        { return "own/" + hex.EncodeToString(parent[:]) }
@@ -102,11 +105,22 @@ type savedEpoch struct {
 	Epoch  []byte   `cbor:"4,keyasint"`
 }
 
+// savedLine is what stays of an epoch when its secrets are gone: a tag by
+// which envelopes of it are known, and my leaf in it.
+type savedLine struct {
+	Parent EpochID  `cbor:"1,keyasint"`
+	Commit CommitID `cbor:"2,keyasint"`
+	Number uint64   `cbor:"3,keyasint"`
+	Tag    Tag      `cbor:"4,keyasint"`
+	Stamp  [32]byte `cbor:"5,keyasint"`
+}
+
 // savedCandidate is a row of a commit in the tree.
 type savedCandidate struct {
 	Cand    consensus.Candidate `cbor:"1,keyasint"`
 	Intents []intent            `cbor:"2,keyasint,omitempty"`
 	Exit    bool                `cbor:"3,keyasint,omitempty"` // it takes this device out
+	Shut    bool                `cbor:"4,keyasint,omitempty"` // its path cannot be opened here
 }
 
 // Load takes up a session from its rows, in any order.

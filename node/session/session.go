@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/covey-p2p/covey/consensus"
 	"github.com/covey-p2p/covey/node/session/reconcile"
@@ -79,7 +80,12 @@ type Session struct {
 	carriedBy   map[CommitID][]intent
 	exits       map[CommitID]bool // commits that take this device out
 	lastVote    map[Account]consensus.Vote
-	unpublished [][]byte // own commits that a crash may have kept in
+	unopenable  map[CommitID]bool // commits whose path this device cannot open
+	treeRows    map[string]bool   // durable rows of commits and votes
+	divided     bool              // the rule prefers, by votes, what cannot be entered here
+	readmission *readmission
+	early       []Welcomed // Welcomes that came before the headers they need
+	unpublished [][]byte   // own commits that a crash may have kept in
 	welcomes    map[CommitID]*heldWelcome
 	outbox      map[MessageID]*sent
 	mids        map[MessageID]uint32
@@ -133,7 +139,7 @@ func newSession(cfg Config, group GroupID, now Time) *Session {
 		log: map[EnvelopeID]logged{}, peers: map[Peer]*peer{},
 		own: map[EpochID]CommitID{}, wishes: map[IntentID]*wish{}, pool: map[IntentID]*pooled{},
 		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
-		lastVote: map[Account]consensus.Vote{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
+		lastVote: map[Account]consensus.Vote{}, unopenable: map[CommitID]bool{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
 		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{},
 		parked: newParking(), refused: newMemory[EnvelopeID](maxRefused), counts: Counts{},
 		meta: meta{Version: metaVersion, Group: group, Device: cfg.Self.Device},
@@ -218,6 +224,8 @@ func (s *Session) begin(wall Time) {
 func (s *Session) finish() Effects {
 	s.moved()
 	s.settle()
+	s.standing()
+	s.again()
 	s.commitIfDue()
 	s.moved()
 	s.flushOutbox()
@@ -242,6 +250,11 @@ func (s *Session) active() bool { return s.meta.Status == statusMember }
 func (s *Session) random(b []byte) { must(io.ReadFull(s.cfg.Rand, b)) }
 
 func (s *Session) save(key string, value []byte, wrap EpochID) {
+	if strings.HasPrefix(key, "commit/") || strings.HasPrefix(key, "vote/") {
+		if s.treeRows[key] = true; value == nil {
+			delete(s.treeRows, key)
+		}
+	}
 	s.fx.Save = append(s.fx.Save, Row{Key: key, Value: value, Wrap: wrap})
 }
 

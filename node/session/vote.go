@@ -66,6 +66,8 @@ func (s *Session) takeStatement(from Peer, body []byte, e *envelope, h *held) ou
 		return s.takeHeader(account, &c, e)
 	case controlNack:
 		return outLogged
+	case controlReadmit:
+		return s.takePlea(&c)
 	case controlIntent:
 		return s.takeIntent(&c)
 	case controlReceipt:
@@ -80,11 +82,7 @@ func (s *Session) takeStatement(from Peer, body []byte, e *envelope, h *held) ou
 // met, added on the other side of a partition: then its certificate speaks.
 func (s *Session) speaker(c *control, h *held) (Account, bool) {
 	if h != nil {
-		i, ok := h.roster.device(c.Device)
-		if !ok {
-			return Account{}, false
-		}
-		return h.roster.account[i], true
+		return s.accountOf(h, c.Device)
 	}
 	cert, err := s.certificate(Leaf{Device: c.Device, Certificate: c.Certificate})
 	return cert.Account, err == nil
@@ -101,7 +99,7 @@ func (s *Session) takeVote(account Account, c *control) outcome {
 		return outLogged
 	}
 	v := consensus.Vote{Account: account, Device: c.Device, Seq: b.Seq, Head: b.Head}
-	if h := s.held[b.Head]; h != nil {
+	if h := s.held[b.Head]; h != nil && h.roster != nil {
 		if i, ok := h.roster.device(c.Device); !ok || h.roster.account[i] != account {
 			s.count(DropStranger)
 			return outLogged
@@ -118,7 +116,7 @@ func (s *Session) hear(v consensus.Vote) consensus.Verdict {
 		s.lastVote[v.Account] = v
 	}
 	switch verdict {
-	case consensus.VoteCounts, consensus.VoteOlder, consensus.VoteWaits, consensus.VoteConvicts, consensus.VoteOutOfTurn, consensus.VoteStranger:
+	case consensus.VoteCounts, consensus.VoteOlder, consensus.VoteWaits, consensus.VoteConvicts:
 		s.save(rowVote(v.Account, v.Device, v.Seq, v.Head), encode(v), EpochID{})
 	}
 	if verdict != consensus.VoteCounts && verdict != consensus.VoteKnown && verdict != consensus.VoteWaits {
@@ -132,6 +130,9 @@ func (s *Session) takeHeader(account Account, c *control, e *envelope) outcome {
 	if decode(c.Body, &d) != nil {
 		s.count(DropControl)
 		return outRefused
+	}
+	if d.Number <= s.chain.Root().Number {
+		return outLogged // from before this device's time
 	}
 	cand := consensus.Candidate{
 		ID: d.Commit, Parent: d.Parent, Child: consensus.Epoch{ID: d.Child, Number: d.Number},
@@ -231,6 +232,9 @@ func (s *Session) settle() {
 	if h == nil || s.pacing.settled == h.id && s.pacing.unrest == 0 {
 		return
 	}
+	if s.pacing.settled != h.id && s.pacing.unrest == 0 {
+		s.disturbed()
+	}
 	if at := s.settleAt(); s.now < at {
 		s.wake(at)
 		return
@@ -243,6 +247,7 @@ func (s *Session) settle() {
 // vote says that h is the head, unless this device said so already, its word
 // is not asked, or it is on probation.
 func (s *Session) vote(h *held) {
+	s.endProbation(h)
 	if s.meta.Voted == h.id || !s.active() || s.meta.Probation {
 		return
 	}
@@ -255,6 +260,20 @@ func (s *Session) vote(h *held) {
 	s.hear(consensus.Vote{Account: s.cfg.Self.Account, Device: s.cfg.Self.Device, Seq: seq, Head: h.id})
 	if !s.alone() {
 		s.publishOwn(s.sealControl(s.state(controlVote, ballot{h.id, h.number, seq})))
+	}
+}
+
+// endProbation lets a newcomer vote once most of those who could vote on the
+// branch it was let into stand there, or that branch has outgrown the window.
+func (s *Session) endProbation(h *held) {
+	if !s.meta.Probation {
+		return
+	}
+	into, ok := s.chain.Into(s.meta.Joined)
+	p, _ := s.chain.Epoch(into.Parent)
+	if !ok || 2*s.chain.Weight(into.ID) > voters(p) || h.number >= into.Child.Number+s.pace.Window {
+		s.meta.Probation = false
+		s.saveMeta()
 	}
 }
 

@@ -118,6 +118,7 @@ func (k *keys) Unprotect(message []byte) (session.Opened, error) {
 	if !r.done() || id != k.ep.id || !ok || !k.eng.Verify([32]byte(k.ep.leaves[i].Device), "message", body, sig) {
 		return o, fmt.Errorf("%w: message", session.ErrInvalid)
 	}
+	o.Device = k.ep.leaves[i].Device
 	if leaf == k.leaf {
 		if gen >= k.of(leaf).next {
 			return o, fmt.Errorf("%w: generation %d was never made here", session.ErrOwn, gen)
