@@ -11,14 +11,17 @@ import (
 
 // Private is the private side of the tree as one member sees it (RFC 9420
 // §4.2): the key of its leaf and of those ancestors it knows. It is immutable
-// but for Erase; the epochs of a member share keys. It prints as ‹redacted›.
+// but for Erase, and owns its keys: what is made from it has copies, so that
+// erasing one epoch never touches another (about 1 kB a commit). It prints as
+// ‹redacted›.
 type Private struct {
 	suite *suite.Suite
 	at    LeafIndex
 	keys  []*suite.PrivateKey // by level, the leaf's first; nil where unknown
 }
 
-// NewPrivate is what a member knows who holds the key of its leaf only.
+// NewPrivate is what a member knows who holds the key of its leaf only. It
+// takes the key over.
 func NewPrivate(s *suite.Suite, at LeafIndex, leaf *suite.PrivateKey) *Private {
 	return &Private{suite: s, at: at, keys: []*suite.PrivateKey{leaf}}
 }
@@ -35,13 +38,15 @@ func (p *Private) Follow(t *Tree) *Private {
 	next := &Private{suite: p.suite, at: p.at, keys: make([]*suite.PrivateKey, t.depth+1)}
 	for level := range next.keys {
 		if key := p.key(level); key != nil && bytes.Equal(t.EncryptionKey(p.at.ancestor(level)), key.Public().Bytes()) {
-			next.keys[level] = key
+			next.keys[level] = key.Clone()
 		}
 	}
 	return next
 }
 
-// WithLeaf is p with another leaf key: its own Update has been committed.
+// WithLeaf is p with another leaf key, of its own Update that is being
+// committed. It is for Follow or Open at once: it shares p's and the caller's
+// keys.
 func (p *Private) WithLeaf(key *suite.PrivateKey) *Private {
 	keys := slices.Clone(p.keys)
 	keys[0] = key
@@ -82,14 +87,13 @@ func (p *Private) Join(t *Tree, committer LeafIndex, pathSecret suite.Secret) (*
 	return next, nil
 }
 
-// Erase destroys the keys of p that none of the living hold.
-func (p *Private) Erase(living ...*Private) {
+// Erase destroys the keys.
+func (p *Private) Erase() {
 	for level, key := range p.keys {
-		if key == nil || slices.ContainsFunc(living, func(q *Private) bool { return slices.Contains(q.keys, key) }) {
-			continue
+		if key != nil {
+			key.Erase()
+			p.keys[level] = nil
 		}
-		key.Erase()
-		p.keys[level] = nil
 	}
 }
 
