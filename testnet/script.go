@@ -23,15 +23,13 @@ import (
 //	…
 //
 // A line that begins with @ takes effect at that time since the beginning; one
-// without takes effect when the lines before it are done.
+// without takes effect when all lines before it have.
 
 // Verb is one line: what to do, to whom, and when.
 type Verb struct {
 	At   time.Duration // since the beginning; meant only where Timed
 	Name string
 	Args []Arg
-	// Timed says that the verb waits for At, and the lines after it do not
-	// wait for what it sets in motion.
 	Timed bool
 }
 

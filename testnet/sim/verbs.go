@@ -58,11 +58,11 @@ func (w *World) Nodes(names ...string) error {
 			return fmt.Errorf("there is a node %s already", name)
 		}
 	}
-	return w.verb(line("nodes", names...), func() {
-		for _, name := range names {
-			w.addNode(name)
-		}
-	})
+	// At once, so that the lines that follow in this instant know them.
+	for _, name := range names {
+		w.addNode(name)
+	}
+	return w.verb(line("nodes", names...), func() {})
 }
 
 // Group implements [testnet.Driver].
@@ -431,10 +431,10 @@ func (w *World) Byzantine(who, group, how string, args ...string) error {
 	})
 }
 
-// Run does the verbs of a script. A timed line waits for its time while the
-// lines after it go on; the rest are done one after the other.
+// Run does the verbs of a script. A timed line takes effect at its time; one
+// without takes effect when all lines before it have.
 func (w *World) Run(script []testnet.Verb) error {
-	last := time.Duration(0)
+	last := w.now
 	for _, v := range script {
 		if v.Timed {
 			last = max(last, v.At)
@@ -445,13 +445,15 @@ func (w *World) Run(script []testnet.Verb) error {
 			})
 			continue
 		}
+		if w.runTo(last); w.err != nil {
+			return w.err
+		}
 		if err := v.Do(w); err != nil {
 			return err
 		}
+		last = w.now
 	}
-	if last > w.now {
-		w.runTo(last)
-	}
+	w.runTo(last)
 	return w.err
 }
 
