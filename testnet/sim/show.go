@@ -18,7 +18,9 @@ type edge struct {
 	child, parent session.EpochID
 	number        uint64
 	label         string // 5a
-	what          string // bob adds carol
+	what          string // bob +carol
+	author        string // account
+	renews        bool   // does nothing but that
 }
 
 // saw records how a child of an epoch came about; the first to tell names it.
@@ -27,7 +29,11 @@ func (s *seat) saw(parent session.Epoch, a session.Applied) {
 	if a.Child == (session.EpochID{}) || g.edges[a.Child] != nil {
 		return
 	}
-	g.addEdge(a.Child, parent.ID(), parent.Number()+1, s.n.w.describe(parent, a))
+	what := s.n.w.describe(parent, a)
+	e := g.addEdge(a.Child, parent.ID(), parent.Number()+1, what)
+	device, _, _ := strings.Cut(what, " ")
+	e.author, _, _ = strings.Cut(device, "/")
+	e.renews = strings.HasSuffix(what, " refreshes")
 }
 
 // founded records the first epoch.
@@ -37,16 +43,33 @@ func (s *seat) founded(e session.Epoch) {
 	}
 }
 
-func (g *Group) addEdge(child, parent session.EpochID, number uint64, what string) {
+func (g *Group) addEdge(child, parent session.EpochID, number uint64, what string) *edge {
 	rivals := 0
 	for _, e := range g.order {
 		if e.number == number {
 			rivals++
 		}
 	}
-	e := &edge{child, parent, number, fmt.Sprintf("%d%s", number, letters(rivals)), what}
+	e := &edge{child: child, parent: parent, number: number, label: fmt.Sprintf("%d%s", number, letters(rivals)), what: what}
 	g.edges[child] = e
 	g.order = append(g.order, e)
+	return e
+}
+
+// cooling says whether an account renewed its keys within the last few epochs
+// of a head's history: as many as there are others, eight at most.
+func (g *Group) cooling(head session.EpochID, account string, members int) bool {
+	for back := min(members-1, 8); back > 0; back-- {
+		e := g.edges[head]
+		if e == nil {
+			return false
+		}
+		if e.renews && e.author == account {
+			return members >= 3
+		}
+		head = e.parent
+	}
+	return false
 }
 
 func letters(n int) string {

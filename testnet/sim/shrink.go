@@ -46,7 +46,8 @@ func (s *shrinker) lines(script []testnet.Verb) []testnet.Verb {
 	for size := len(script) / 2; size >= 1; size /= 2 {
 		for from := 0; from < len(script); {
 			to := min(from+size, len(script))
-			if less := slices.Concat(script[:from], script[to:]); s.same(less) {
+			if less := slices.Concat(script[:from], rests(script[from:to]), script[to:]); len(less) < len(script) && s.same(less) {
+				from += len(rests(script[from:to]))
 				script = less
 			} else {
 				from = to
@@ -54,6 +55,16 @@ func (s *shrinker) lines(script []testnet.Verb) []testnet.Verb {
 		}
 	}
 	return script
+}
+
+// rests are the lines that wait for rest: what is judged at rest must come to it.
+func rests(script []testnet.Verb) (out []testnet.Verb) {
+	for _, v := range script {
+		if v.Name == "settle" {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // nodes takes whole nodes out of every line that names them.

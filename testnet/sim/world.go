@@ -202,6 +202,13 @@ func (w *World) unrest() string {
 // Rest checks the invariants of a run at rest and returns everything broken.
 func (w *World) Rest() []check.Broken {
 	part := w.parts()
+	for _, n := range w.nodes {
+		for _, g := range sortedKeys(n.seats) {
+			s := n.seats[g]
+			members := len(w.Book.Roster(epochName(s.head)))
+			w.Book.Cooling(g, n.name, s.group.cooling(s.head, n.account, members))
+		}
+	}
 	w.Book.Rest(w.now, func(device string) int { return part[w.byName[device].idx] })
 	return w.Book.Broken
 }

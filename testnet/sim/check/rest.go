@@ -113,6 +113,10 @@ func (b *Book) Moved(at time.Duration, group, device, id, state string) {
 	}
 }
 
+// Cooling says whether a device's account renewed its keys so recently that the
+// rule lets it do so again only after others have committed.
+func (b *Book) Cooling(group, device string, cooling bool) { b.member(group, device).cooling = cooling }
+
 // Ended checks that no intent of a member still waits in a run at rest (I2,
 // I9): it landed, or its device said why not.
 func (b *Book) Ended(at time.Duration) {
@@ -125,6 +129,9 @@ func (b *Book) Ended(at time.Duration) {
 			}
 			for _, id := range sorted(m.intents) {
 				i := m.intents[id]
+				if m.cooling && i.what == "refresh" {
+					continue // it may renew its keys when others have committed
+				}
 				if i.state == "" || i.state == Queued || i.state == Bound {
 					b.broke(at, "I9", name, device, "%s is still %q at rest", i.what, i.state)
 				}
