@@ -46,10 +46,13 @@ type seat struct {
 	head    session.EpochID
 	number  uint64
 	known   map[string]bool // accounts ever seen in a roster here
+	keys    []usedKey       // used, and nothing has left since
 	texts   []string
 	reorgs  int
 	dropped int
 }
+
+type usedKey struct{ epoch, record string }
 
 // delivery is an event on its way into a session.
 type delivery struct {
@@ -186,6 +189,7 @@ func (s *seat) perform(e session.Effects) {
 	if len(e.Erase) > 0 && n.stop(afterErase) {
 		return
 	}
+	s.shown()
 	for _, out := range e.Publish {
 		s.publish(out)
 		if n.stop(afterPublish) {
@@ -241,8 +245,9 @@ func (n *node) crash() {
 	}
 	for _, g := range sortedKeys(n.seats) {
 		s := n.seats[g]
-		s.live, s.s = false, nil
+		s.live, s.s, s.keys = false, nil, nil
 		s.alarm++
+		n.w.Book.Unanswered(g, n.name)
 		n.w.topics[g].reset(n.idx)
 	}
 	n.w.netChanged()

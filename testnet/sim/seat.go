@@ -202,10 +202,20 @@ func (s *seat) reached(e session.Epoch) {
 	w.Book.Epoch(w.now, s.group.name, s.n.name, hex.EncodeToString(id[:]), e.Number(), commitment(e), roster)
 }
 
+// used is a message key that was used. It counts when something leaves the
+// machine: what a crash kept in memory nobody has seen.
 func (s *seat) used(epoch string, record []byte) {
-	if w := s.n.w; !w.quick {
-		w.Book.Key(w.now, s.group.name, s.n.name, epoch, string(record))
+	if !s.n.w.quick {
+		s.keys = append(s.keys, usedKey{epoch, string(record)})
 	}
+}
+
+// shown tells the books of the keys used for what is about to leave.
+func (s *seat) shown() {
+	for _, k := range s.keys {
+		s.n.w.Book.Key(s.n.w.now, s.group.name, s.n.name, k.epoch, k.record)
+	}
+	s.keys = nil
 }
 
 // notice is what a session tells its faces.
@@ -261,7 +271,7 @@ func (s *seat) send(body string) {
 	w := s.n.w
 	id := w.newID()
 	if !w.quick {
-		w.Book.Sent(w.now, s.group.name, s.n.name, body, s.excluded())
+		w.Book.Sent(w.now, s.group.name, s.n.name, hexID(id), body, s.excluded())
 	}
 	w.Book.Asked(s.group.name, s.n.name, hexID(id), "send "+body)
 	w.enter(s.n.idx, s.group.name, session.Send{ID: id, Body: session.Text(body)})

@@ -3,6 +3,7 @@ package sim
 import (
 	"flag"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -50,8 +51,13 @@ func TestSeeds(t *testing.T) {
 }
 
 // runMixed plays a mixed script and says how it failed, if it did.
-func runMixed(seed uint64, script []testnet.Verb) (*World, string) {
-	w := New(Options{Seed: seed})
+func runMixed(seed uint64, script []testnet.Verb) (w *World, how string) {
+	w = New(Options{Seed: seed})
+	defer func() {
+		if r := recover(); r != nil {
+			how = fmt.Sprintf("panic: %v in %s", r, panicked())
+		}
+	}()
 	if err := w.Run(script); err != nil {
 		return w, "I2: " + err.Error()
 	}
@@ -59,6 +65,21 @@ func runMixed(seed uint64, script []testnet.Verb) (*World, string) {
 		return w, broken[0].String()
 	}
 	return w, ""
+}
+
+// panicked is the innermost function of a room under test that panicked.
+func panicked() string {
+	pcs := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(0, pcs)])
+	for {
+		f, more := frames.Next()
+		if strings.Contains(f.Function, "covey/node/session.") || strings.Contains(f.Function, "covey/consensus.") || strings.Contains(f.Function, "covey/mls.") {
+			return f.Function
+		}
+		if !more {
+			return "the simulator"
+		}
+	}
 }
 
 // failureKind is a failure without its names and numbers, so that seeds that

@@ -67,12 +67,11 @@ type member struct {
 
 type text struct {
 	body, author string // author is an account
+	id           string // of the intent
 	device       string
 	at           time.Duration
 	audience     []string // accounts in the author's state when it was sent
 	excluded     []string // accounts the author had seen removed by then
-	offered      bool     // accepted by the author's session
-	failed       bool     // its author was told it would not be sent
 }
 
 type epoch struct {
@@ -88,10 +87,10 @@ type use struct {
 }
 
 type intent struct {
-	what   string
-	state  string
-	ended  bool
-	landed int
+	what  string
+	state string
+	ended bool
+	open  bool // ended only because a crash came before an answer
 }
 
 func (b *Book) broke(at time.Duration, invariant, group, who, why string, args ...any) {

@@ -20,6 +20,13 @@ func two() *check.Book {
 	return b
 }
 
+// say has alice send a text, and her device promise it.
+func say(b *check.Book, excluded []string) {
+	b.Asked("room", "alice", "0", "send hi")
+	b.Sent(1, "room", "alice", "0", "hi", excluded)
+	b.Moved(1, "room", "alice", "0", check.Handed)
+}
+
 func one(string) int { return 0 }
 
 // A check that cannot fail is not a check: each row breaks one invariant, and
@@ -30,7 +37,7 @@ func TestEachCheckCanFail(t *testing.T) {
 		do              func(b *check.Book)
 	}{
 		{"", "", func(b *check.Book) {
-			b.Sent(1, "room", "alice", "hi", nil)
+			say(b, nil)
 			b.Got(2, "room", "bob", "alice", "hi")
 			b.Asked("room", "alice", "1", "refresh")
 			b.Moved(3, "room", "alice", "1", check.Bound)
@@ -54,19 +61,19 @@ func TestEachCheckCanFail(t *testing.T) {
 			b.Final(1, "room", "alice", "e1", never)
 			b.Final(1, "room", "bob", "e2", never)
 		}},
-		{"I5", "never got", func(b *check.Book) { b.Sent(1, "room", "alice", "hi", nil) }},
+		{"I5", "never got", func(b *check.Book) { say(b, nil) }},
 		{"I5", "twice", func(b *check.Book) {
-			b.Sent(1, "room", "alice", "hi", nil)
+			say(b, nil)
 			b.Got(2, "room", "bob", "alice", "hi")
 			b.Got(3, "room", "bob", "alice", "hi")
 		}},
 		{"I5", "nobody sent", func(b *check.Book) { b.Got(2, "room", "bob", "alice", "hi") }},
 		{"I5", "as by", func(b *check.Book) {
-			b.Sent(1, "room", "alice", "hi", nil)
+			say(b, nil)
 			b.Got(2, "room", "bob", "carol", "hi")
 		}},
 		{"I6", "removed", func(b *check.Book) {
-			b.Sent(1, "room", "alice", "hi", []string{"bob"})
+			say(b, []string{"bob"})
 			b.Got(2, "room", "bob", "alice", "hi")
 		}},
 		{"I7", "twice", func(b *check.Book) {
@@ -125,7 +132,7 @@ func TestApartNeedNotAgree(t *testing.T) {
 func TestLiars(t *testing.T) {
 	b := two()
 	b.Liar("room", "bob")
-	b.Sent(1, "room", "alice", "hi", nil)
+	say(b, nil)
 	b.Rest(9, one)
 	if len(b.Broken) > 0 {
 		t.Error(b.Broken)

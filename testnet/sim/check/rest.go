@@ -94,6 +94,17 @@ func (b *Book) Asked(group, device, id, what string) {
 	b.member(group, device).intents[id] = &intent{what: what}
 }
 
+// Unanswered says that a device crashed: what it was asked and had not answered
+// was never promised to anybody.
+func (b *Book) Unanswered(group, device string) {
+	for _, i := range b.member(group, device).intents {
+		if i.state == "" {
+			i.state, i.ended = Expired, true
+			i.open = true
+		}
+	}
+}
+
 // Moved says that a device reported a new state of its intent. A second
 // terminal state, or any state after one, breaks I9.
 func (b *Book) Moved(at time.Duration, group, device, id, state string) {
@@ -102,6 +113,9 @@ func (b *Book) Moved(at time.Duration, group, device, id, state string) {
 	if i == nil {
 		b.broke(at, "I9", group, device, "reports intent %s as %s, which nobody asked for", short(id), state)
 		return
+	}
+	if i.open { // durable before the crash after all
+		i.open, i.ended = false, false
 	}
 	if i.ended && state != i.state {
 		b.broke(at, "I9", group, device, "%s went from %s to %s: the first was its end", i.what, i.state, state)

@@ -5,26 +5,20 @@ import (
 	"time"
 )
 
-// Sent says that the harness handed a text to a device's session, in the state
-// the device then held: its roster is the audience; excluded are the accounts
-// the device had by then seen leave the group.
-func (b *Book) Sent(at time.Duration, group, device, body string, excluded []string) {
+// Sent says that the harness handed a text to a device's session as the intent
+// id, in the state the device then held: its roster is the audience; excluded
+// are the accounts the device had by then seen leave the group. The text is
+// owed to its audience once the device has said that it is durable.
+func (b *Book) Sent(at time.Duration, group, device, id, body string, excluded []string) {
 	g, m := b.group(group), b.member(group, device)
 	if g.texts[body] != nil {
 		panic("check: the harness sent the same text twice: " + body)
 	}
 	g.texts[body] = &text{
-		body: body, author: m.account, device: device, at: at, offered: true,
+		body: body, author: m.account, device: device, at: at, id: id,
 		audience: b.Roster(m.at), excluded: slices.Clone(excluded),
 	}
 	g.order = append(g.order, body)
-}
-
-// Refused says that the author was told its text would not be sent.
-func (b *Book) Refused(group, body string) {
-	if t := b.group(group).texts[body]; t != nil {
-		t.failed = true
-	}
 }
 
 // Got says that a device shows a text of an author. It breaks I5 if it shows
@@ -59,7 +53,7 @@ func (b *Book) Delivered(at time.Duration) {
 		for _, body := range g.order {
 			t := g.texts[body]
 			sender := g.members[t.device]
-			if t.failed || sender.liar || sender.gone || sender.at == "" {
+			if !sender.promised(t) || sender.liar || sender.gone || sender.at == "" {
 				continue
 			}
 			for _, device := range sorted(g.members) {
@@ -70,6 +64,12 @@ func (b *Book) Delivered(at time.Duration) {
 			}
 		}
 	}
+}
+
+// promised says that a device accepted a text and did not take that back.
+func (m *member) promised(t *text) bool {
+	i := m.intents[t.id]
+	return i != nil && i.state != "" && i.state != Denied && i.state != Expired
 }
 
 func (b *Book) owed(t *text, m *member) bool {
@@ -89,7 +89,7 @@ func (b *Book) Count(group string) Counts {
 			c.Read += n
 		}
 		for _, body := range g.order {
-			if t := g.texts[body]; !t.failed && b.owed(t, m) {
+			if t := g.texts[body]; g.members[t.device].promised(t) && b.owed(t, m) {
 				c.Owed++
 				if m.got[body] == 0 {
 					c.Missing++
