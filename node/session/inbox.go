@@ -191,6 +191,7 @@ func (s *Session) consumed(h *held, leaf uint32, record []byte) {
 
 // deliver puts a message into the history, once.
 func (s *Session) deliver(h *held, order uint32, author Device, account Account, m *message) {
+	s.arrived(author)
 	id := m.id(author)
 	if _, dup := s.mids[id]; dup {
 		s.count(DropRepeat)

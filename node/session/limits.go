@@ -65,6 +65,9 @@ const (
 	// slotAhead caps the members counted as ahead: a dead queue must not take
 	// longer than a rival commit costs.
 	slotAhead = 8
+	// maxRounds is how many commits one Step may make: alone in a group there is
+	// nobody to wait for, so all that was asked for is done at once.
+	maxRounds = 64
 	// gather is how long even the first in line waits for what others ask for
 	// at the same time: a fraction of a hop.
 	gather = 100
@@ -93,6 +96,9 @@ const (
 	offerEvery = 30_000
 	// welcomeCap is how long a Welcome waits for votes at most.
 	welcomeCap = 10_000
+	// welcomeAgain is the wait before a Welcome is sent a second time; each
+	// further wait is twice as long. The driver keeps a copy for who is away.
+	welcomeAgain = Time(10_000)
 	// removalHold is how long what I send waits for a removal I asked for.
 	removalHold = 10_000
 )

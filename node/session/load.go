@@ -173,6 +173,7 @@ func (s *Session) loadAsked(l *loader) {
 	l.each("welcome/", func(key string) {
 		w := &heldWelcome{}
 		l.read(key, w)
+		w.Sent = 0 // it may not have left
 		s.welcomes[w.Commit] = w
 	})
 	l.each("out/", func(key string) {

@@ -222,11 +222,17 @@ func (s *Session) begin(wall Time) {
 // finish does what follows from whatever changed, once, however many
 // envelopes a Step brought: no flicker through abandoned branches.
 func (s *Session) finish() Effects {
-	s.moved()
-	s.settle()
-	s.standing()
-	s.again()
-	s.commitIfDue()
+	for range maxRounds {
+		before := s.pacing
+		s.moved()
+		s.settle()
+		s.standing()
+		s.again()
+		s.commitIfDue()
+		if s.pacing == before {
+			break
+		}
+	}
 	s.moved()
 	s.flushOutbox()
 	s.releaseWelcomes()

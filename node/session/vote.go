@@ -59,6 +59,7 @@ func (s *Session) takeStatement(from Peer, body []byte, e *envelope, h *held) ou
 		s.count(DropStranger)
 		return outRefused
 	}
+	s.arrived(c.Device)
 	switch c.Kind {
 	case controlVote:
 		return s.takeVote(account, &c)

@@ -18,8 +18,11 @@ type heldWelcome struct {
 	Commit  CommitID `cbor:"1,keyasint"`
 	Child   EpochID  `cbor:"2,keyasint"`
 	Welcome []byte   `cbor:"3,keyasint"`
-	To      []Device `cbor:"4,keyasint"`
+	To      []Device `cbor:"4,keyasint"` // who has not been heard in the group yet
 	Since   Time     `cbor:"5,keyasint"`
+	Body    []byte   `cbor:"6,keyasint,omitempty"` // as it was sent
+	Sent    Time     `cbor:"7,keyasint"`
+	Tries   int      `cbor:"8,keyasint"`
 }
 
 // invitation is the body of a DirectWelcome.
@@ -60,35 +63,86 @@ func (s *Session) holdWelcome(id CommitID, b Built) {
 		w.To = append(w.To, l.Device)
 	}
 	s.welcomes[id] = w
-	s.save(rowWelcome(id), encode(w), w.Child)
+	s.saveWelcome(w)
+}
+
+// next is when a Welcome is sent again.
+func (w *heldWelcome) next() Time {
+	if w.Sent == 0 {
+		return 0
+	}
+	return w.Sent + welcomeAgain<<min(w.Tries-1, 10)
+}
+
+func (s *Session) saveWelcome(w *heldWelcome) { s.save(rowWelcome(w.Commit), encode(w), EpochID{}) }
+
+func (s *Session) dropWelcome(id CommitID) {
+	delete(s.welcomes, id)
+	s.drop(rowWelcome(id))
+}
+
+// arrived notes that a device spoke in the group: its Welcome has done its work.
+func (s *Session) arrived(d Device) {
+	for _, id := range sortedIDs(s.welcomes) {
+		w := s.welcomes[id]
+		if i := slices.Index(w.To, d); i >= 0 {
+			if w.To = slices.Delete(w.To, i, i+1); len(w.To) == 0 {
+				s.dropWelcome(id)
+			} else {
+				s.saveWelcome(w)
+			}
+		}
+	}
 }
 
 // releaseWelcomes lets go those whose commit is settled on and which either
-// most accounts voted for or which waited long enough.
+// most accounts voted for or which waited long enough. They are sent again,
+// each time after a longer wait, until the joiner is heard.
 func (s *Session) releaseWelcomes() {
 	for _, id := range sortedIDs(s.welcomes) {
 		w := s.welcomes[id]
-		h := s.held[w.Child]
-		if h == nil || h.epoch == nil {
-			delete(s.welcomes, id)
-			s.drop(rowWelcome(id))
+		if s.now > w.Since+forkKeep || w.Body == nil && !s.canInvite(w) {
+			s.dropWelcome(id)
 			continue
 		}
-		if !s.onPath(id) || s.pacing.unrest != 0 || !s.active() {
+		if !s.active() || w.Body == nil && !s.agreedEnough(w) {
 			continue
 		}
-		p, _ := s.chain.Epoch(h.parent)
-		if weight := s.chain.Weight(id); 2*weight <= voters(p) && s.now < w.Since+welcomeCap {
-			s.wake(w.Since + welcomeCap)
+		if at := w.next(); s.now < at {
+			s.wake(at)
 			continue
 		}
-		body := s.invite(h, w)
+		if w.Body == nil {
+			w.Body = s.invite(s.held[w.Child], w)
+		}
 		for _, d := range w.To {
-			s.fx.Direct = append(s.fx.Direct, Direct{Device: d, Kind: DirectWelcome, Bytes: body})
+			s.fx.Direct = append(s.fx.Direct, Direct{Device: d, Kind: DirectWelcome, Bytes: w.Body})
 		}
-		delete(s.welcomes, id)
-		s.drop(rowWelcome(id))
+		w.Sent = s.now
+		w.Tries++
+		s.saveWelcome(w)
+		s.wake(w.next())
 	}
+}
+
+// canInvite reports that a Welcome never sent can still be completed.
+func (s *Session) canInvite(w *heldWelcome) bool {
+	h := s.held[w.Child]
+	return h != nil && h.epoch != nil
+}
+
+// agreedEnough reports that the commit of a Welcome is the group's, as far as
+// can be told by now.
+func (s *Session) agreedEnough(w *heldWelcome) bool {
+	if !s.onPath(w.Commit) || s.pacing.unrest != 0 {
+		return false
+	}
+	p, _ := s.chain.Epoch(s.held[w.Child].parent)
+	if 2*s.chain.Weight(w.Commit) > voters(p) || s.now >= w.Since+welcomeCap {
+		return true
+	}
+	s.wake(w.Since + welcomeCap)
+	return false
 }
 
 func voters(e consensus.Epoch) int {
@@ -177,5 +231,7 @@ func (s *Session) join(e Epoch, side sidecar) error {
 	s.meta.Head = s.chain.Head()
 	s.saveMeta()
 	s.notify(Notice{Kind: NoticeJoined, Epoch: h.id, Number: h.number, Of: len(h.roster.accounts)})
+	// A receipt for nothing: I am here.
+	s.publishOwn(s.sealOn(h, innerControl, s.state(controlReceipt, receipt{})))
 	return nil
 }

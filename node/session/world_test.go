@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/covey-p2p/covey/node/session"
@@ -26,6 +28,13 @@ type world struct {
 	apart map[[2]string]bool
 	lossy func(from, to string, ev session.Event) bool
 	delay session.Time
+	sum   hash.Hash // over all effects, in order, if set
+}
+
+func (w *world) trace(n *node, fx session.Effects) {
+	if w.sum != nil {
+		fmt.Fprintf(w.sum, "%s %d %v\n", n.name, w.now, fx)
+	}
 }
 
 type delivery struct {
@@ -48,6 +57,7 @@ type node struct {
 	notices  []session.Notice
 	steps    int
 	down     bool
+	crashAt  int // the step in which the machine dies right after Save
 	cfg      func(*session.Config)
 }
 
@@ -155,6 +165,7 @@ func (w *world) step(name string, ev session.Event) {
 
 func (n *node) perform(fx session.Effects) {
 	w := n.w
+	w.trace(n, fx)
 	for _, r := range fx.Save {
 		if r.Value == nil {
 			delete(n.rows, r.Key)
@@ -165,6 +176,11 @@ func (n *node) perform(fx session.Effects) {
 	for _, e := range fx.Erase {
 		n.wrapped[e] = true
 		maps.DeleteFunc(n.rows, func(_ string, r session.Row) bool { return r.Wrap == e })
+	}
+	if n.steps == n.crashAt && n.steps > 0 {
+		n.crashAt = 0
+		w.restart(n.name)
+		return
 	}
 	for _, out := range fx.Publish {
 		for _, to := range w.nodes {
@@ -380,6 +396,22 @@ func (n *node) heard() []string {
 	for _, x := range n.notices {
 		if x.Kind == session.NoticeText {
 			c, _ := session.DecodeContent(x.Body)
+			out = append(out, c.Text)
+		}
+	}
+	return out
+}
+
+// history are the texts in a node's rows, in order.
+func (n *node) history() []string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(n.rows)) {
+		if strings.HasPrefix(k, session.HistoryPrefix) {
+			h, err := session.DecodeHistory(n.rows[k].Value)
+			c, err2 := session.DecodeContent(h.Body)
+			if err != nil || err2 != nil {
+				n.w.t.Fatal(err, err2)
+			}
 			out = append(out, c.Text)
 		}
 	}
