@@ -234,10 +234,6 @@ func (c *Chain) Agreed(id EpochID) (stand, of int) {
 	return stand, len(n.voters)
 }
 
-// here reports whether the account of s has said anything that places it in
-// the tree.
-func (s *seat) here() bool { return s.place != nil && (len(s.votes) > 0 || len(s.commits) > 0) }
-
 // Standing returns where an account stands; false where it is nowhere or has
 // said nothing.
 func (c *Chain) Standing(a Account) (EpochID, bool) {

@@ -98,7 +98,7 @@ func (c *Chain) reroot(r *node, trail []Step) {
 // can go too. The deciding vote of a member stays even where its head is gone:
 // else an earlier one, heard late, would speak for the account.
 func (c *Chain) idle(s *seat) bool {
-	last := c.deciding(s)
+	last, _ := c.deciding(s)
 	s.votes = slices.DeleteFunc(s.votes, func(v Vote) bool { return v != last && c.gone.has(v.Head) })
 	if s.guilt != nil || len(s.commits) > 0 {
 		return false

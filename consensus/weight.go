@@ -22,7 +22,12 @@ type seat struct {
 	base  *node // what the deciding vote names; nil if that was left behind
 	place *node
 	split bool // its commits below base part
+	voted bool // there is a deciding vote
 }
+
+// here reports whether the account has said anything that places it in the
+// tree.
+func (s *seat) here() bool { return s.place != nil && (s.voted || s.split || s.place != s.base) }
 
 // Verdict says what became of a vote.
 type Verdict uint8
@@ -80,8 +85,10 @@ func (c *Chain) hear(v Vote) Verdict {
 		c.counts.OutOfTurn++
 	case weighed == VoteStranger:
 		c.counts.Strangers++
-	case weighed == VoteCounts && c.deciding(s) != v:
-		return VoteOlder
+	case weighed == VoteCounts && s.votes[len(s.votes)-1] != v:
+		if last, _ := c.deciding(s); last != v {
+			return VoteOlder
+		}
 	}
 	return weighed
 }
@@ -148,33 +155,37 @@ func (c *Chain) NextSeq(a Account, head EpochID) (uint64, bool) {
 	return next, next <= last
 }
 
-// deciding returns the latest vote of s that can count, or the zero Vote.
-func (c *Chain) deciding(s *seat) Vote {
+// deciding returns the latest vote of s that can count.
+func (c *Chain) deciding(s *seat) (Vote, bool) {
 	for _, v := range slices.Backward(s.votes) {
 		if c.weigh(v) == VoteCounts {
-			return v
+			return v, true
 		}
 	}
-	return Vote{}
+	return Vote{}, false
 }
 
-// stand returns what the deciding vote of s names: a node; the root, where
-// there is no vote or one for what came before the root; or nil, where its
-// branch was left behind.
-func (c *Chain) stand(s *seat) *node {
-	v := c.deciding(s)
+// stand returns the base of s: the node its deciding vote names; the root,
+// where there is no vote or one for what came before the root; or nil, where
+// its branch was left behind.
+func (c *Chain) stand(s *seat) (base *node, voted bool) {
+	v, voted := c.deciding(s)
+	if !voted {
+		return c.root, false
+	}
 	if n := c.epochs[v.Head]; n != nil {
-		return n
+		return n, true
 	}
-	if g, ok := c.gone.known[v.Head]; ok && !g.above {
-		return nil
+	if c.gone.known[v.Head].above {
+		return c.root, true
 	}
-	return c.root
+	return nil, true
 }
 
 // reseat finds the place of s anew after its votes, or what they name, changed.
 func (c *Chain) reseat(s *seat) {
-	s.base, s.split = c.stand(s), false
+	s.base, s.voted = c.stand(s)
+	s.split = false
 	to := s.base
 	if to != nil {
 		from, _ := slices.BinarySearchFunc(s.commits, s.base.number()+1, func(n *node, number uint64) int {
@@ -270,7 +281,7 @@ func (c *Chain) trim(s *seat) {
 		return
 	}
 	at := 0
-	if s.votes[0] == c.deciding(s) {
+	if last, ok := c.deciding(s); ok && s.votes[0] == last {
 		at = 1
 	}
 	head := s.votes[at].Head
