@@ -26,7 +26,8 @@ type Chain struct {
 	seats   map[Account]*seat
 	waiting map[EpochID][]*seat // who voted for a head not known yet
 
-	gone      memory[EpochID, goneEpoch]
+	gone      memory[EpochID, goneEpoch] // left with Prune
+	stray     memory[EpochID, goneEpoch] // came too late to be in the tree
 	refused   memory[CommitID, struct{}]
 	contested memory[EpochID, struct{}]
 	counts    Counts
@@ -78,6 +79,7 @@ func New(root Epoch, genesis EpochID, params Params) *Chain {
 		seats:     map[Account]*seat{},
 		waiting:   map[EpochID][]*seat{},
 		gone:      newMemory[EpochID, goneEpoch](MaxGone),
+		stray:     newMemory[EpochID, goneEpoch](MaxGone),
 		refused:   newMemory[CommitID, struct{}](MaxRefused),
 		contested: newMemory[EpochID, struct{}](MaxRefused),
 	}
@@ -110,9 +112,12 @@ func (c *Chain) admit(k Candidate) Status {
 	if n := c.commits[k.ID]; n != nil {
 		return c.again(n, k)
 	}
-	if c.gone.has(k.Parent) || c.gone.has(k.Child.ID) {
+	if _, ok := c.left(k.Child.ID); ok {
 		c.counts.Stale++
 		return AddStale
+	}
+	if g, ok := c.left(k.Parent); ok {
+		return c.astray(g, k)
 	}
 	if p := c.epochs[k.Parent]; p != nil {
 		return c.attach(p, k)
@@ -233,8 +238,8 @@ func (c *Chain) attach(p *node, k Candidate) Status {
 		c.touch(p)
 	}
 	c.seatCommit(n)
-	c.known(n)
-	c.adopt(n)
+	c.known(k.Child.ID)
+	c.adopt(k.Child.ID)
 	return AddHeld
 }
 
@@ -253,6 +258,7 @@ func (c *Chain) judge(p *node, k *Candidate) Status {
 		c.counts.Cooling++
 		if !k.Header { // a header may lie about its class
 			c.refused.put(k.ID, struct{}{})
+			c.turn(*k, Unknown, Invalid)
 		}
 		return AddCooling
 	}
@@ -296,9 +302,9 @@ func sorted(accounts []Account) bool {
 	return true
 }
 
-// adopt attaches those that waited for n, in the order of their names.
-func (c *Chain) adopt(n *node) {
-	for _, k := range c.parked.take(n.Child.ID) {
+// adopt admits those that waited for an epoch, in the order of their names.
+func (c *Chain) adopt(id EpochID) {
+	for _, k := range c.parked.take(id) {
 		c.unpark(k)
 	}
 }

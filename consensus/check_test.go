@@ -50,7 +50,7 @@ func (c *Chain) checkNode(n *node, seen *int) {
 		must(i == 0 || before(&n.children[i-1].Candidate, &m.Candidate), "%v out of rank", m.Child.ID)
 		weight := 0
 		for _, a := range n.voters {
-			if s := c.seats[a]; s != nil && s.place != nil && s.place.within(m) {
+			if s := c.seats[a]; s != nil && s.weighsOn(m) {
 				weight++
 			}
 		}
@@ -67,8 +67,8 @@ func (c *Chain) checkNode(n *node, seen *int) {
 }
 
 func (c *Chain) checkSeat(s *seat) {
-	must(s.place == nil || c.epochs[s.place.Child.ID] == s.place, "%v stands outside the tree", s.account)
-	must(s.guilt == nil || s.place == nil, "%v is guilty and stands", s.account)
+	must(s.base == nil || c.epochs[s.base.Child.ID] == s.base, "%v stands outside the tree", s.account)
+	must(s.guilt == nil || s.base == nil, "%v is guilty and stands", s.account)
 	must(slices.IsSortedFunc(s.votes, compareVotes) && len(s.votes) <= MaxVotes, "votes of %v", s.account)
 	must(slices.IsSortedFunc(s.commits, func(a, b *node) int { return int(a.number()) - int(b.number()) }), "commits of %v", s.account)
 	for _, n := range s.commits {
@@ -79,11 +79,29 @@ func (c *Chain) checkSeat(s *seat) {
 			must(slices.Contains(c.waiting[v.Head], s), "%v does not wait for %v", s.account, v.Head)
 		}
 	}
-	if s.guilt == nil {
-		was, split := s.place, s.split
-		c.reseat(s)
-		must(was == s.place && split == s.split, "%v stood at %v, found at %v", s.account, was, s.place)
+	base, voted := c.stand(s)
+	must(base == s.base && voted == s.voted, "%v is based on %v, found at %v", s.account, s.base, base)
+	ends := s.endsBelow(base)
+	must(len(ends) == len(s.ends), "%v ends at %v, found %v", s.account, s.ends, ends)
+	for _, n := range ends {
+		must(slices.Contains(s.ends, n), "%v does not end at %v", s.account, n.Child.ID)
 	}
+}
+
+// weighsOn is the definition: base at or below n; or base at or above n's
+// parent, and its own commits below that, of which there are some, all at or
+// below n.
+func (s *seat) weighsOn(n *node) bool {
+	if s.base == nil || s.base.within(n) {
+		return s.base != nil
+	}
+	some, all := false, n.parent.within(s.base)
+	for _, m := range s.commits {
+		if m != n.parent && m.within(n.parent) {
+			some, all = true, all && m.within(n)
+		}
+	}
+	return some && all
 }
 
 func must(ok bool, format string, args ...any) {

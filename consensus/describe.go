@@ -26,8 +26,8 @@ type Drawing struct {
 func (c *Chain) Describe(d Drawing) string {
 	p := painter{Drawing: d.filled(), stands: map[*node][]string{}}
 	for _, s := range c.seated() {
-		if s.here() {
-			p.stands[s.place] = append(p.stands[s.place], p.Account(s.account))
+		if s.spoke() {
+			p.stands[s.stands()] = append(p.stands[s.stands()], p.Account(s.account))
 		}
 	}
 	p.draw(c.root, c, fmt.Sprintf("E%d", c.root.number()), "")

@@ -86,7 +86,7 @@ func (c *Chain) convict(s *seat, e Evidence) {
 	for _, v := range votes {
 		c.unwait(s, v.Head)
 	}
-	c.move(s, nil)
+	c.reseat(s)
 }
 
 // Evidence returns one proof for each convicted account, in order of account.

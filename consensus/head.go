@@ -227,18 +227,19 @@ func (c *Chain) Agreed(id EpochID) (stand, of int) {
 		return 0, 0
 	}
 	for _, a := range n.voters {
-		if s := c.seats[a]; s != nil && s.here() && s.place.within(n) {
+		if s := c.seats[a]; s != nil && s.spoke() && s.stands().within(n) {
 			stand++
 		}
 	}
 	return stand, len(n.voters)
 }
 
-// Standing returns where an account stands; false where it is nowhere or has
-// said nothing.
+// Standing returns where an account stands: what its deciding vote names, or the
+// last of its own commits after that, or, where those part, the last epoch they
+// share. False where that is nowhere or it has said nothing.
 func (c *Chain) Standing(a Account) (EpochID, bool) {
-	if s := c.seats[a]; s != nil && s.here() {
-		return s.place.Child.ID, true
+	if s := c.seats[a]; s != nil && s.spoke() {
+		return s.stands().Child.ID, true
 	}
 	return EpochID{}, false
 }

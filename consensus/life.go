@@ -37,19 +37,6 @@ type Turn struct {
 	From, To Life
 }
 
-// lives says which turns there are; the diagram above, as code.
-var lives = map[Life][]Life{
-	Unknown: {Parked, Named, Held, Invalid},
-	Parked:  {Unknown, Invalid, Erased},
-	Named:   {Unknown, Held, Invalid, Erased},
-	Held:    {Unknown, Named, Head, Invalid, Erased},
-	Head:    {Lost, Settled, Final, Invalid, Erased},
-	Lost:    {Unknown, Named, Head, Invalid, Erased},
-	Settled: {Lost, Invalid, Erased, Final},
-	Final:   {Erased},
-	Invalid: {Erased},
-}
-
 // become is the one place where a candidate's life moves.
 func (c *Chain) become(n *node, to Life) {
 	from := n.life

@@ -53,9 +53,7 @@ func (c *Chain) park(k Candidate) Status {
 // unpark adds a candidate whose parent has come.
 func (c *Chain) unpark(k Candidate) {
 	c.turn(k, Parked, Unknown)
-	if status := c.admit(k); status == AddRefused || status == AddCooling || status == AddUnfit {
-		c.turn(k, Unknown, Invalid)
-	}
+	c.admit(k)
 }
 
 // turn tells the trace about a candidate that is not in the tree.

@@ -2,7 +2,6 @@ package consensus
 
 import (
 	"errors"
-	"maps"
 	"slices"
 )
 
@@ -23,11 +22,39 @@ type goneEpoch struct {
 	above  bool // the root follows from it; else its branch was left behind
 }
 
+// left returns what is remembered of an epoch that left the tree, or never was
+// in it because its branch had left.
+func (c *Chain) left(id EpochID) (goneEpoch, bool) {
+	if g, ok := c.gone.known[id]; ok {
+		return g, true
+	}
+	g, ok := c.stray.known[id]
+	return g, ok
+}
+
+// astray takes in a candidate on an epoch that left. It is not held, but its
+// name is remembered: who votes for it has moved there, and no longer stands
+// in the tree.
+func (c *Chain) astray(parent goneEpoch, k Candidate) Status {
+	if k.Child.Number != parent.number+1 || c.epochs[k.Child.ID] != nil {
+		c.counts.Unfit++
+		return AddUnfit
+	}
+	roster := k.Child.Roster
+	if k.Header && roster == nil {
+		roster = parent.roster
+	}
+	c.stray.put(k.Child.ID, goneEpoch{number: k.Child.Number, roster: roster})
+	c.known(k.Child.ID)
+	c.adopt(k.Child.ID)
+	c.counts.Stale++
+	return AddStale
+}
+
 // Pruned is what left the tree.
 type Pruned struct {
-	Spine  []Candidate // the commits from the old root to the new, in order
-	Lost   []Candidate // the branches left behind, parents first
-	Parked []CommitID  // those that waited for something left behind
+	Spine []Candidate // the commits from the old root to the new, in order
+	Lost  []Candidate // the branches left behind, parents first
 }
 
 // Prune makes an epoch on the head's path the root. What came before it and
@@ -63,20 +90,17 @@ func (c *Chain) Prune(root EpochID) (Pruned, error) {
 	for _, n := range leaving[1:] {
 		c.become(n, Erased)
 	}
-	out.Parked = c.abandon()
 	return out, nil
 }
 
 // reroot cuts r off from what came before it.
 func (c *Chain) reroot(r *node, trail []Step) {
+	outside := func(n *node) bool { return n == r || !n.within(r) }
 	for _, s := range c.seats {
-		if s.place != nil && !s.place.within(r) {
-			s.place = nil // its weight leaves with the nodes that had it
-		}
-		s.commits = slices.DeleteFunc(s.commits, func(n *node) bool { return n == r || !n.within(r) })
+		s.commits = slices.DeleteFunc(s.commits, outside)
 	}
 	for id, n := range c.commits {
-		if n == r || !n.within(r) {
+		if outside(n) {
 			delete(c.commits, id)
 		}
 	}
@@ -86,8 +110,10 @@ func (c *Chain) reroot(r *node, trail []Step) {
 	r.weight = 0
 	c.root = r
 	r.below((*node).aim)
-	for _, s := range c.seated() {
-		c.reseat(s)
+	for _, s := range c.seats {
+		// What s weighs on below r depends on nothing else: see seat.
+		s.base, s.voted = c.stand(s)
+		s.ends = s.endsBelow(s.base)
 		if c.idle(s) {
 			delete(c.seats, s.account)
 		}
@@ -99,29 +125,15 @@ func (c *Chain) reroot(r *node, trail []Step) {
 // else an earlier one, heard late, would speak for the account.
 func (c *Chain) idle(s *seat) bool {
 	last, _ := c.deciding(s)
-	s.votes = slices.DeleteFunc(s.votes, func(v Vote) bool { return v != last && c.gone.has(v.Head) })
+	s.votes = slices.DeleteFunc(s.votes, func(v Vote) bool { return v != last && c.departed(v.Head) })
 	if s.guilt != nil || len(s.commits) > 0 {
 		return false
 	}
 	_, member := slices.BinarySearchFunc(c.root.Child.Roster, s.account, compareAccounts)
-	return len(s.votes) == 0 || !member && len(s.votes) == 1 && c.gone.has(last.Head)
+	return len(s.votes) == 0 || !member && len(s.votes) == 1 && c.departed(last.Head)
 }
 
-// abandon drops what is parked on an epoch that is gone.
-func (c *Chain) abandon() []CommitID {
-	var out []CommitID
-	parents := slices.SortedFunc(maps.Keys(c.parked.byParent), compareEpochs)
-	for _, parent := range parents {
-		if c.gone.has(parent) {
-			for _, k := range c.parked.take(parent) {
-				out = append(out, k.ID)
-				c.counts.Stale++
-				c.turn(k, Parked, Erased)
-			}
-		}
-	}
-	return out
-}
+func (c *Chain) departed(id EpochID) bool { _, ok := c.left(id); return ok }
 
 // subtree returns n and all below it, parents first.
 func subtree(n *node) []*node {
@@ -134,14 +146,12 @@ func subtree(n *node) []*node {
 // first.
 func (c *Chain) uproot(n *node) []Candidate {
 	nodes := subtree(n)
-	moved := map[*seat]bool{}
+	lost := func(m *node) bool { return m.within(n) }
 	for _, s := range c.seats {
-		if s.place != nil && s.place.within(n) || s.base != nil && s.base.within(n) {
-			moved[s] = true
-		}
-		if i := len(s.commits); i > 0 {
-			s.commits = slices.DeleteFunc(s.commits, func(m *node) bool { return m.within(n) })
-			moved[s] = moved[s] || len(s.commits) < i
+		s.commits = slices.DeleteFunc(s.commits, lost)
+		if s.base != nil && lost(s.base) || slices.ContainsFunc(s.ends, lost) {
+			c.count(s, -1, c.root)
+			s.base, s.ends = nil, nil
 		}
 	}
 	var out []Candidate
@@ -150,7 +160,7 @@ func (c *Chain) uproot(n *node) []Candidate {
 		delete(c.epochs, m.Child.ID)
 	}
 	for id, m := range c.commits {
-		if m.within(n) {
+		if lost(m) {
 			delete(c.commits, id)
 		}
 	}
@@ -160,9 +170,7 @@ func (c *Chain) uproot(n *node) []Candidate {
 				c.waiting[v.Head] = append(c.waiting[v.Head], s)
 			}
 		}
-		if moved[s] {
-			c.reseat(s)
-		}
+		c.reseat(s)
 	}
 	p := n.parent
 	p.children = slices.DeleteFunc(p.children, func(m *node) bool { return m == n })

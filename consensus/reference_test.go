@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"sort"
 )
 
 // reference is the rule as doc.go tells it, written as slowly and plainly as
@@ -152,12 +151,10 @@ func (r *reference) counts(v Vote) bool {
 	return (inTurn || r.twist == "no cap on turns") && (member(e.Roster, v.Account) || r.twist == "strangers vote")
 }
 
-// stand returns where an account stands, and whether it stands anywhere.
-func (r *reference) stand(a Account) (EpochID, bool) {
-	if r.guilty(a) {
-		return EpochID{}, false
-	}
-	base, voted := r.root.ID, false
+// base returns the epoch the latest vote of an account that counts names, or
+// the root if it has none.
+func (r *reference) base(a Account) (base EpochID, voted bool) {
+	base = r.root.ID
 	var last Vote
 	for _, v := range r.votes {
 		if v.Account != a || !r.counts(v) {
@@ -176,44 +173,37 @@ func (r *reference) stand(a Account) (EpochID, bool) {
 			base, voted, last = v.Head, true, v
 		}
 	}
-	if r.twist == "own commits do not count" || r.twist == "a vote ends own commits" && voted {
-		return base, voted
+	return base, voted
+}
+
+// weighs says whether an account weighs on a candidate: its base is at or below
+// the child; or it is the parent or above it, and the account's own commits
+// below the parent, of which there are some, are all at or below the child.
+func (r *reference) weighs(a Account, k Candidate) bool {
+	if r.guilty(a) {
+		return false
 	}
-	var made []EpochID
-	for child, k := range r.valid {
-		if k.Author == a && child != base && (r.atOrBelow(child, base) || r.twist == "own commits beat votes") {
-			made = append(made, child)
+	base, voted := r.base(a)
+	if r.twist == "a vote ends own commits" && voted || r.twist == "own commits do not count" {
+		return voted && r.atOrBelow(base, k.Child.ID)
+	}
+	if r.twist == "own commits beat votes" {
+		base = r.root.ID
+	}
+	if r.atOrBelow(base, k.Child.ID) {
+		return true
+	}
+	if !r.atOrBelow(k.Parent, base) {
+		return false
+	}
+	some, all := false, true
+	for child, m := range r.valid {
+		if m.Author == a && child != k.Parent && r.atOrBelow(child, k.Parent) {
+			some = some || r.atOrBelow(child, k.Child.ID)
+			all = all && r.atOrBelow(child, k.Child.ID)
 		}
 	}
-	if len(made) == 0 {
-		return base, voted
-	}
-	// The ends of its commits: those with none of its commits below.
-	var ends []EpochID
-	for _, m := range made {
-		end := true
-		for _, o := range made {
-			end = end && (o == m || !r.atOrBelow(o, m))
-		}
-		if end {
-			ends = append(ends, m)
-		}
-	}
-	if r.twist == "own commits on one branch count on it" {
-		sort.Slice(ends, func(i, j int) bool { return bytes.Compare(ends[i][:], ends[j][:]) < 0 })
-		return ends[0], true
-	}
-	// The last epoch common to all ends.
-	for _, e := range r.line(ends[0]) {
-		shared := true
-		for _, end := range ends {
-			shared = shared && r.atOrBelow(end, e)
-		}
-		if shared {
-			return e, true
-		}
-	}
-	panic("no common epoch")
+	return some && (all || r.twist == "commits that part count on both sides")
 }
 
 func (r *reference) electors(e Epoch) []Account {
@@ -236,17 +226,18 @@ func (r *reference) weight(k Candidate) int {
 	}
 	total := 0
 	for _, a := range voters {
-		at, ok := r.stand(a)
+		base, voted := r.base(a)
+		weighs := r.weighs(a, k)
 		switch {
-		case !ok:
-		case r.twist == "only votes for the very child count" && at == k.Child.ID,
-			r.twist == "all votes count, not the latest" && r.everBelow(a, k.Child.ID),
-			r.twist == "devices count, not accounts" && r.atOrBelow(at, k.Child.ID):
-			total += r.devices(a)
 		case r.twist == "only votes for the very child count":
-		case r.twist == "votes name an epoch number" && r.sameNumberBelow(at, k.Child.ID),
-			r.atOrBelow(at, k.Child.ID):
-			total++
+			weighs = weighs && (!voted || base == k.Child.ID)
+		case r.twist == "all votes count, not the latest":
+			weighs = weighs || r.everBelow(a, k.Child.ID)
+		case r.twist == "votes name an epoch number":
+			weighs = weighs || voted && r.sameNumberBelow(base, k.Child.ID)
+		}
+		if weighs {
+			total += r.devices(a)
 		}
 	}
 	return total
@@ -404,7 +395,7 @@ func (r *reference) tips() EpochID {
 			continue
 		}
 		w := r.weight(k)
-		if w > most || w == most && bytes.Compare(child[:], best[:]) < 0 {
+		if w > most || w == most && r.ranks(k, r.valid[best]) {
 			best, most = child, w
 		}
 	}

@@ -24,6 +24,7 @@ type Left struct {
 	Number uint64
 	Roster []Account
 	Above  bool // the root follows from it; else its branch was left behind
+	Stray  bool // it came after its branch had left
 }
 
 // Snapshot returns what the chain holds.
@@ -40,9 +41,11 @@ func (c *Chain) Snapshot() Snapshot {
 		}
 	})
 	s.Candidates = append(s.Candidates, c.parked.list()...)
-	for _, id := range c.gone.order {
-		g := c.gone.known[id]
-		s.Left = append(s.Left, Left{id, g.number, g.roster, g.above})
+	for _, m := range []*memory[EpochID, goneEpoch]{&c.gone, &c.stray} {
+		for _, id := range m.order {
+			g := m.known[id]
+			s.Left = append(s.Left, Left{id, g.number, g.roster, g.above, m == &c.stray})
+		}
 	}
 	return s
 }
@@ -51,7 +54,11 @@ func (c *Chain) Snapshot() Snapshot {
 func Restore(s Snapshot) *Chain {
 	c := New(s.Root, s.Genesis, s.Params)
 	for _, l := range s.Left {
-		c.gone.put(l.ID, goneEpoch{l.Number, l.Roster, l.Above})
+		if g := (goneEpoch{l.Number, l.Roster, l.Above}); l.Stray {
+			c.stray.put(l.ID, g)
+		} else {
+			c.gone.put(l.ID, g)
+		}
 	}
 	for _, id := range s.Refused {
 		c.refused.put(id, struct{}{})

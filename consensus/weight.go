@@ -1,214 +1,166 @@
 package consensus
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
 )
 
-// seat is one account's say. Its place is where it stands: the epoch its
-// deciding vote names, carried on by its own commits below that. Where those
-// commits part, it stands where they last agreed; where it cannot be placed it
-// stands nowhere (nil) and weighs nothing.
+// seat is one account's say: where its deciding vote puts it, and the commits
+// of its own that carry it on from there.
 //
-// A place is a single node, so an account never weighs on two branches, and
-// moving it touches only the nodes between the old and the new.
+// The account weighs on an epoch n below p where its base is at or below n; or
+// where its base is p or above it, and of its own commits after p there are
+// some, and all lead to n or below. Which of p's children that is can be told
+// from what is below p alone, so a member that has forgotten all above p says
+// the same.
 type seat struct {
 	account Account
 	votes   []Vote  // ascending by Seq, then Device
 	commits []*node // its own, by number
 	guilt   *Evidence
 
-	base  *node // what the deciding vote names; nil if that was left behind
-	place *node
-	split bool // its commits below base part
-	voted bool // there is a deciding vote
+	voted bool    // there is a deciding vote
+	base  *node   // what it names, else the root; nil: it weighs nowhere
+	ends  []*node // its own commits below base after which it made none
 }
 
-// here reports whether the account has said anything that places it in the
+// spoke reports whether the account has said anything that places it in the
 // tree.
-func (s *seat) here() bool { return s.place != nil && (s.voted || s.split || s.place != s.base) }
+func (s *seat) spoke() bool { return s.base != nil && (s.voted || len(s.ends) > 0) }
 
-// Verdict says what became of a vote.
-type Verdict uint8
-
-const (
-	VoteCounts    Verdict = iota + 1 // it decides where its account stands
-	VoteOlder                        // a later one decides
-	VoteKnown                        // nothing new
-	VoteWaits                        // its head is unknown: see Wanted
-	VoteOutOfTurn                    // Seq does not fit the head's number
-	VoteStranger                     // the account is not in that epoch
-	VoteConvicts                     // a second content under one Seq: see Evidence
-	VoteGuilty                       // the account was convicted and weighs nothing
-	VoteFull                         // a cap is reached
-)
-
-var verdictNames = [...]string{
-	"", "counts", "older", "known", "waits", "out of turn", "stranger", "convicts", "guilty", "full",
-}
-
-func (v Verdict) String() string { return verdictNames[v] }
-
-// Hear takes in a vote whose signature the caller has checked.
-func (c *Chain) Hear(v Vote) (Move, Verdict) {
-	verdict := c.hear(v)
-	return c.follow(), verdict
-}
-
-func (c *Chain) hear(v Vote) Verdict {
-	s := c.seat(v.Account)
-	if s == nil {
-		c.counts.Full++
-		return VoteFull
-	}
-	if s.guilt != nil {
-		return VoteGuilty
-	}
-	at, found := slices.BinarySearchFunc(s.votes, v, compareVotes)
-	if found {
-		if s.votes[at].Head == v.Head {
-			return VoteKnown
-		}
-		c.convict(s, twoVotes(s.votes[at], v))
-		return VoteConvicts
-	}
-	s.votes = slices.Insert(s.votes, at, v)
-	weighed := c.weigh(v)
-	if weighed == VoteWaits && !slices.Contains(c.waiting[v.Head], s) {
-		c.waiting[v.Head] = append(c.waiting[v.Head], s)
-	}
-	c.reseat(s)
-	c.trim(s)
-	switch {
-	case weighed == VoteOutOfTurn:
-		c.counts.OutOfTurn++
-	case weighed == VoteStranger:
-		c.counts.Strangers++
-	case weighed == VoteCounts && s.votes[len(s.votes)-1] != v:
-		if last, _ := c.deciding(s); last != v {
-			return VoteOlder
+// stands returns the one epoch that tells most where the account is: the end
+// of its commits, or the last they have in common.
+func (s *seat) stands() *node {
+	at := s.base
+	for i, n := range s.ends {
+		if i == 0 {
+			at = n
+		} else {
+			at = common(at, n)
 		}
 	}
-	return weighed
-}
-
-func compareVotes(a, b Vote) int {
-	return cmp.Or(cmp.Compare(a.Seq, b.Seq), bytes.Compare(a.Device[:], b.Device[:]))
+	return at
 }
 
 // seat returns a's seat, a new one if need be, or nil beyond the cap.
 func (c *Chain) seat(a Account) *seat {
 	s := c.seats[a]
 	if s == nil && len(c.seats) < MaxVoters {
-		s = &seat{account: a, base: c.root, place: c.root}
+		s = &seat{account: a, base: c.root}
 		c.seats[a] = s
 	}
 	return s
 }
 
-// weigh says whether a vote can count, whatever other votes there are: it is
-// read together with its head, and with nothing else.
-func (c *Chain) weigh(v Vote) Verdict {
-	var number uint64
-	var roster []Account
-	if n := c.epochs[v.Head]; n != nil {
-		number, roster = n.number(), n.Child.Roster
-	} else if g, ok := c.gone.known[v.Head]; ok {
-		number, roster = g.number, g.roster
-	} else {
-		return VoteWaits
-	}
-	first, last := c.turns(number)
-	if v.Seq < first || v.Seq > last {
-		return VoteOutOfTurn
-	}
-	if _, ok := slices.BinarySearchFunc(roster, v.Account, compareAccounts); !ok {
-		return VoteStranger
-	}
-	return VoteCounts
-}
-
-// turns returns the sequence numbers a vote for a head of that number may have.
-func (c *Chain) turns(number uint64) (first, last uint64) {
-	return c.params.Turns * number, c.params.Turns*(number+c.params.Slack+1) - 1
-}
-
-// NextSeq returns the sequence number for a's next vote, for that head; false
-// where the account has used up its turns, or voted for a head so much higher
-// that it must wait for this branch to grow.
-func (c *Chain) NextSeq(a Account, head EpochID) (uint64, bool) {
-	n := c.epochs[head]
-	if n == nil {
-		return 0, false
-	}
-	next, last := c.turns(n.number())
-	if s := c.seats[a]; s != nil {
-		for _, v := range s.votes {
-			if v.Seq <= last {
-				next = max(next, v.Seq+1)
-			} else if c.weigh(v) == VoteCounts {
-				return 0, false
-			}
-		}
-	}
-	return next, next <= last
-}
-
-// deciding returns the latest vote of s that can count.
-func (c *Chain) deciding(s *seat) (Vote, bool) {
-	for _, v := range slices.Backward(s.votes) {
-		if c.weigh(v) == VoteCounts {
-			return v, true
-		}
-	}
-	return Vote{}, false
-}
-
 // stand returns the base of s: the node its deciding vote names; the root,
 // where there is no vote or one for what came before the root; or nil, where
-// its branch was left behind.
+// its branch was left behind, or it was convicted.
 func (c *Chain) stand(s *seat) (base *node, voted bool) {
 	v, voted := c.deciding(s)
-	if !voted {
+	switch {
+	case s.guilt != nil:
+		return nil, false
+	case !voted:
 		return c.root, false
 	}
 	if n := c.epochs[v.Head]; n != nil {
 		return n, true
 	}
-	if c.gone.known[v.Head].above {
+	if g, _ := c.left(v.Head); g.above {
 		return c.root, true
 	}
 	return nil, true
 }
 
-// reseat finds the place of s anew after its votes, or what they name, changed.
-func (c *Chain) reseat(s *seat) {
-	s.base, s.voted = c.stand(s)
-	s.split = false
-	to := s.base
-	if to != nil {
-		from, _ := slices.BinarySearchFunc(s.commits, s.base.number()+1, func(n *node, number uint64) int {
-			return cmp.Compare(n.number(), number)
-		})
-		for _, n := range s.commits[from:] {
-			to = s.carry(to, n)
+// endsBelow returns the last of a seat's commits below base.
+func (s *seat) endsBelow(base *node) (ends []*node) {
+	if base == nil {
+		return nil
+	}
+	from, _ := slices.BinarySearchFunc(s.commits, base.number()+1, func(n *node, number uint64) int {
+		return cmp.Compare(n.number(), number)
+	})
+	for _, n := range s.commits[from:] {
+		if n.within(base) {
+			ends = extend(ends, n)
 		}
 	}
-	c.move(s, to)
+	return ends
 }
 
-// carry returns where s stands if it stood at place and made n, of which it
-// made nothing below so far.
-func (s *seat) carry(place, n *node) *node {
-	switch {
-	case s.base == nil || !n.within(s.base):
-		return place
-	case !s.split && n.within(place):
-		return n
+// extend adds n, a leaf so far, to the ends of a seat.
+func extend(ends []*node, n *node) []*node {
+	for i, m := range ends {
+		if n.within(m) {
+			ends[i] = n
+			return ends
+		}
 	}
-	s.split = true
-	return common(place, n)
+	return append(ends, n)
+}
+
+// reseat finds anew where s stands, after its votes, or what they name, or its
+// commits changed, and moves its weight.
+func (c *Chain) reseat(s *seat) {
+	base, voted := c.stand(s)
+	ends := s.endsBelow(base)
+	top := c.root
+	if base != nil && s.base != nil {
+		top = common(base, s.base)
+	}
+	if base != s.base || !slices.Equal(ends, s.ends) {
+		c.count(s, -1, top)
+		s.base, s.ends = base, ends
+		c.count(s, +1, top)
+	}
+	s.voted = voted
+}
+
+// count adds the weight of s, or takes it away, wherever it counts below top,
+// which its base is at or below.
+func (c *Chain) count(s *seat, by int, top *node) {
+	if s.base == nil {
+		return
+	}
+	for n := s.base; n != top; n = n.parent {
+		c.put(s, n, by)
+	}
+	if len(s.ends) == 1 {
+		for n := s.ends[0]; n != s.base; n = n.parent {
+			c.put(s, n, by)
+		}
+		return
+	}
+	// The commits part. Walk from each end up to where another came from; then
+	// the account weighs on those that are alone among their siblings.
+	var walked []*node
+	toward := map[*node]int{s.base: 0}
+	for _, n := range s.ends {
+		for ; n != s.base; n = n.parent {
+			walked = append(walked, n)
+			toward[n.parent]++
+			if toward[n.parent] > 1 {
+				break
+			}
+		}
+	}
+	for _, n := range walked {
+		if toward[n.parent] == 1 {
+			c.put(s, n, by)
+		}
+	}
+}
+
+// put changes the weight of n by that of s, where s votes there.
+func (c *Chain) put(s *seat, n *node, by int) {
+	p := n.parent
+	if !p.votes(s.account) {
+		return
+	}
+	n.weight += by
+	if by > 0 && p.heavier(n) || by < 0 && p.lighter(n) {
+		c.touch(p)
+	}
 }
 
 // seatCommit takes the author of a new node along.
@@ -229,95 +181,16 @@ func (c *Chain) seatCommit(n *node) {
 		}
 	}
 	s.commits = slices.Insert(s.commits, at, n)
-	if s.guilt == nil {
-		c.move(s, s.carry(s.place, n))
-	}
-}
-
-// known moves those who voted for n before it came.
-func (c *Chain) known(n *node) {
-	seats := c.waiting[n.Child.ID]
-	delete(c.waiting, n.Child.ID)
-	for _, s := range seats {
-		c.reseat(s)
-	}
-}
-
-// move puts s in its new place, and its weight with it.
-func (c *Chain) move(s *seat, to *node) {
-	if s.guilt != nil {
-		to = nil
-	}
-	from := s.place
-	if from == to {
-		return
-	}
-	s.place = to
-	meet := c.root
-	if from != nil && to != nil {
-		meet = common(from, to)
-	}
-	for n := from; n != nil && n != meet; n = n.parent {
-		if p := n.parent; p.votes(s.account) {
-			n.weight--
-			if p.lighter(n) {
-				c.touch(p)
-			}
+	switch {
+	case s.base == nil || !n.within(s.base):
+	case len(s.ends) == 0 || len(s.ends) == 1 && n.within(s.ends[0]):
+		for m, at := n, s.stands(); m != at; m = m.parent {
+			c.put(s, m, +1)
 		}
+		s.ends = []*node{n}
+	default:
+		c.count(s, -1, s.base)
+		s.ends = extend(s.ends, n)
+		c.count(s, +1, s.base)
 	}
-	for n := to; n != nil && n != meet; n = n.parent {
-		if p := n.parent; p.votes(s.account) {
-			n.weight++
-			if p.heavier(n) {
-				c.touch(p)
-			}
-		}
-	}
-}
-
-// trim lets go of a seat's lowest vote beyond the cap, never the deciding one.
-func (c *Chain) trim(s *seat) {
-	if len(s.votes) <= MaxVotes {
-		return
-	}
-	at := 0
-	if last, ok := c.deciding(s); ok && s.votes[0] == last {
-		at = 1
-	}
-	head := s.votes[at].Head
-	s.votes = slices.Delete(s.votes, at, at+1)
-	c.unwait(s, head)
-	c.counts.Votes++
-}
-
-// unwait takes s off the list of those who wait for a head, unless another
-// vote of it names that head too.
-func (c *Chain) unwait(s *seat, head EpochID) {
-	if slices.ContainsFunc(s.votes, func(v Vote) bool { return v.Head == head }) {
-		return
-	}
-	left := slices.DeleteFunc(c.waiting[head], func(x *seat) bool { return x == s })
-	if len(left) == 0 {
-		delete(c.waiting, head)
-	} else {
-		c.waiting[head] = left
-	}
-}
-
-// Want is a head that accounts voted for and nobody has brought.
-type Want struct {
-	Head     EpochID
-	Accounts int
-}
-
-// Wanted returns the unknown heads voted for, those of most accounts first.
-func (c *Chain) Wanted() []Want {
-	var wants []Want
-	for head, seats := range c.waiting {
-		wants = append(wants, Want{head, len(seats)})
-	}
-	slices.SortFunc(wants, func(a, b Want) int {
-		return cmp.Or(cmp.Compare(b.Accounts, a.Accounts), compareEpochs(a.Head, b.Head))
-	})
-	return wants
 }
