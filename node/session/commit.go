@@ -340,7 +340,7 @@ func (s *Session) commitIfDue() {
 		s.wake(at)
 		return
 	}
-	s.commit(h, jobs)
+	s.commit(h, jobs, refresh)
 }
 
 // turn is how long this device lets others go first on h.
@@ -354,9 +354,14 @@ func (s *Session) turn(h *held) Time {
 	return gather + Time(ahead)*s.pace.SlotDelay
 }
 
-// commit makes one commit of as many jobs as go together.
-func (s *Session) commit(h *held, jobs []job) {
+// commit makes one commit of as many jobs as go together. Where none does, and
+// my keys need no renewal, there is nothing to commit: an empty commit would
+// only make an epoch in which the same jobs fail again.
+func (s *Session) commit(h *held, jobs []job, refresh bool) {
 	edit, intents := s.plan(h, jobs)
+	if len(intents) == 0 && !refresh {
+		return
+	}
 	if len(intents) > 0 {
 		edit.Data = encode(carried{Version: 1, Intents: intents})
 	}

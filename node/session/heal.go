@@ -232,6 +232,13 @@ func (s *Session) rejoin(e Epoch, side sidecar) {
 		s.count(DropWelcome)
 		return
 	}
+	if s.meta.Status == statusRemoved { // what asked for just that is done, and must not happen again
+		for _, id := range sortedNames(s.wishes) {
+			if in := &s.wishes[id].Intent; in.Op == opRemove && in.Account == s.cfg.Self.Account {
+				s.conclude(id, s.wishes[id], StateFinal, "")
+			}
+		}
+	}
 	s.forget()
 	s.become(statusMember, "")
 	s.readmission = nil

@@ -138,7 +138,7 @@ func (s *Session) meet(in *intent, h *held) fate {
 	switch {
 	case done:
 		return fateDone
-	case !h.policy.may(author, a, h.roster), in.Op == opRemove && s.lastOwner(in.Account, h):
+	case !h.policy.may(author, a, h.roster), takesOwner(in) && s.lastOwner(in.Account, h):
 		return fateDenied
 	case h.number > in.Until:
 		return fateExpired
@@ -158,6 +158,11 @@ func (in *intent) present(r *roster, exact bool) bool {
 		}
 	}
 	return true
+}
+
+// takesOwner reports that an intent leaves its account without the owner's role.
+func takesOwner(in *intent) bool {
+	return in.Op == opRemove || in.Op == opRole && in.Role != consensus.RoleOwner
 }
 
 // lastOwner reports that without the account the group would have no owner.

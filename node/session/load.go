@@ -191,7 +191,9 @@ func (s *Session) loadAsked(l *loader) {
 func (s *Session) resume() {
 	s.disturbed()
 	for _, id := range sortedNames(s.wishes) {
-		if w := s.wishes[id]; w.Fetching {
+		w := s.wishes[id]
+		s.notify(Notice{Kind: NoticeIntent, ID: id, State: w.State}) // a crash may have kept it from the faces
+		if w.Fetching {
 			s.fx.Fetch = append(s.fx.Fetch, Fetch{w.Intent.Account})
 		}
 	}

@@ -224,7 +224,7 @@ func (s *Session) settleAt() Time {
 func (s *Session) alone() bool {
 	h := s.head()
 	p := s.held[h.parent]
-	return len(h.roster.accounts) == 1 && (p == nil || len(p.roster.accounts) == 1)
+	return len(h.roster.accounts) == 1 && (p == nil || p.roster == nil || len(p.roster.accounts) == 1)
 }
 
 // settle votes for the head once it has been quiet.
