@@ -27,9 +27,9 @@ import (
 
 // Verb is one line: what to do, to whom, and when.
 type Verb struct {
-	At   time.Duration // since the beginning; meant only where Timed
-	Name string
-	Args []Arg
+	At    time.Duration // since the beginning; meant only where Timed
+	Name  string
+	Args  []Arg
 	Timed bool
 }
 

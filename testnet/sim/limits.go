@@ -40,9 +40,10 @@ const directoryTakes = 300 * time.Millisecond
 const (
 	// untilGrain is how finely Until looks.
 	untilGrain = 10 * time.Millisecond
-	// quietFor is how long nobody must have said anything for a world to be at
-	// rest: above every pacing constant of a session.
-	quietFor = 10 * time.Second
+	// quietFor is how long no face must have heard anything for a world to be
+	// at rest: above every pacing constant of a session, of which the longest
+	// is the half minute between two exchanges that nothing asked for.
+	quietFor = 35 * time.Second
 )
 
 // wholeRosters is the largest group of which every member's roster of every

@@ -32,7 +32,7 @@ func Mixed(seed uint64) []testnet.Verb {
 const (
 	mixedActs = 60 * time.Second        // of things happening
 	mixedPace = 1200 * time.Millisecond // between two of them, on average
-	mixedRest = 90 * time.Second        // at most, to come to rest after
+	mixedRest = 5 * time.Minute         // at most, to come to rest after
 )
 
 type mixer struct {

@@ -48,6 +48,7 @@ type seat struct {
 	known   map[string]bool // accounts ever seen in a roster here
 	keys    []usedKey       // used, and nothing has left since
 	texts   []string
+	seq     uint64 // of the latest text shown
 	reorgs  int
 	dropped int
 }

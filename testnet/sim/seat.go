@@ -137,6 +137,7 @@ func (n *node) start() {
 			return
 		}
 		s.run(made)
+		s.catchUp()
 		n.after(s, e)
 	}
 	n.w.presence(n)
@@ -227,14 +228,10 @@ func (s *seat) notice(n *session.Notice) {
 	s.moved = w.now
 	switch n.Kind {
 	case session.NoticeText:
-		body := textOf(n.Body)
-		s.texts = append(s.texts, body)
-		if !w.quick {
-			w.Book.Got(w.now, name, who, w.names[n.Account], body)
-		}
+		s.read(n.Account, n.Body, n.Seq)
 	case session.NoticeEpoch, session.NoticeJoined:
 		if n.Epoch != (session.EpochID{}) && n.Epoch != s.head {
-			s.move(n)
+			s.move(n.Epoch, n.Number)
 		}
 	case session.NoticeIntent, session.NoticeSent:
 		w.Book.Moved(w.now, name, who, hexID(n.ID), stateNames[n.State])
@@ -246,10 +243,44 @@ func (s *seat) notice(n *session.Notice) {
 	}
 }
 
+// catchUp is what a face does after a restart: a crash may have kept notices
+// from it, so it reads the history's rows from where it was, and the view.
+func (s *seat) catchUp() {
+	w, rows := s.n.w, s.n.disk.groups[s.group.name]
+	for _, key := range sortedKeys(rows) {
+		if !strings.HasPrefix(key, session.HistoryPrefix) {
+			continue
+		}
+		if h, err := session.DecodeHistory(rows[key].value); err == nil && h.Seq > s.seq {
+			s.read(h.Account, h.Body, h.Seq)
+		}
+	}
+	v := s.s.View()
+	switch v.Standing {
+	case session.TakenOut:
+		s.head = session.EpochID{}
+		w.Book.Gone(s.group.name, s.n.name)
+	case session.LeftBehind:
+		w.Book.Stranded(s.group.name, s.n.name)
+	default:
+		s.move(v.Head, v.Number)
+	}
+}
+
+// read is a text that a face shows.
+func (s *seat) read(author session.Account, bytes []byte, seq uint64) {
+	body := textOf(bytes)
+	s.seq = seq
+	s.texts = append(s.texts, body)
+	if w := s.n.w; !w.quick {
+		w.Book.Got(w.now, s.group.name, s.n.name, w.names[author], body)
+	}
+}
+
 // move follows the head.
-func (s *seat) move(n *session.Notice) {
-	s.head, s.number = n.Epoch, n.Number
-	id := hex.EncodeToString(n.Epoch[:])
+func (s *seat) move(head session.EpochID, number uint64) {
+	s.head, s.number = head, number
+	id := hex.EncodeToString(head[:])
 	s.n.w.Book.Head(s.n.w.now, s.group.name, s.n.name, id)
 	for _, account := range s.n.w.Book.Roster(id) {
 		s.known[account] = true

@@ -95,12 +95,15 @@ func (b *Book) Asked(group, device, id, what string) {
 }
 
 // Unanswered says that a device crashed: what it was asked and had not answered
-// was never promised to anybody.
+// was never promised to anybody, and how the rest goes on its faces hear anew;
+// of what they hear nothing, the end came with the crash.
 func (b *Book) Unanswered(group, device string) {
 	for _, i := range b.member(group, device).intents {
-		if i.state == "" {
-			i.state, i.ended = Expired, true
-			i.open = true
+		if !i.ended {
+			if i.state == "" {
+				i.state = Expired
+			}
+			i.ended, i.open = true, true
 		}
 	}
 }
