@@ -37,7 +37,9 @@ type world struct {
 	made int
 }
 
-type randReader struct{ r interface{ Read([]byte) (int, error) } }
+type randReader struct {
+	r interface{ Read([]byte) (int, error) }
+}
 
 func (r *randReader) Read(p []byte) (int, error) { return r.r.Read(p) }
 

@@ -222,12 +222,11 @@ func (c *treeKEMCase) privates(t *testing.T, tree *Tree) map[LeafIndex]*Private 
 		}
 		p := NewPrivate(s, l.Index, leaf).Follow(tree)
 		for _, secret := range l.Secrets {
-			d := deriver{suite: s, secret: suite.Secret(secret.Secret).Clone()}
-			key, err := d.next(true)
+			keys, err := nodeKeys(s, []suite.Secret{suite.Secret(secret.Secret)})
 			if err != nil {
 				t.Fatal(err)
 			}
-			p.keys[secret.Node.Level()] = key
+			p.keys[secret.Node.Level()] = keys[0]
 		}
 		for level, key := range p.keys {
 			at := l.Index.ancestor(level)
