@@ -22,7 +22,7 @@ var checkCases = map[string][]func(t *testing.T, b *bench) error{
 	CheckPublicKey:       {leafPublicKey, parentPublicKey, pathPublicKey, smallOrderKey},
 	CheckOwnCredential:   {broken(func(l *LeafNode) { l.Credential.Type = 0x177 })},
 	CheckLifetimeTotal:   {broken(func(l *LeafNode) { l.Lifetime.NotAfter++ }), broken(func(l *LeafNode) { l.Lifetime = Lifetime{2, 1} })},
-	CheckLeafSuite:       {broken(func(l *LeafNode) { l.Capabilities.CipherSuites[0]++ }), broken(func(l *LeafNode) { l.Capabilities.Versions[0]++ })},
+	CheckLeafVersion:     {broken(func(l *LeafNode) { l.Capabilities.Versions[0]++ })},
 	CheckLeafSignature:   {flippedSignature, anotherGroup, anotherPlace},
 	CheckRequired:        {requires(&RequiredCapabilities{Extensions: []ExtensionType{0xff77}}), requires(&RequiredCapabilities{Proposals: []ProposalType{0xff77}}), requires(&RequiredCapabilities{Credentials: []CredentialType{X509}})},
 	CheckCredentialType:  {credentialNotSupported, credentialSupportWithdrawn},

@@ -195,7 +195,7 @@ func (a adder) add(x *trie, items []item, level int) *trie {
 		return &trie{codes: join(x.codes, fresh)}
 	}
 	if len(x.codes) > 0 {
-		fresh = append(fresh, a.live(x.codes)...)
+		fresh = append(fresh, a.live(x.codes, fresh[0].hash, level)...)
 		slices.SortFunc(fresh, byHash)
 	}
 	if len(fresh) <= bucketSize || fresh[0].hash == fresh[len(fresh)-1].hash {
@@ -231,12 +231,15 @@ func unknown(codes []code, items []item) (out []item) {
 	return out
 }
 
-// live are the codes that still match the tree.
-func (a adder) live(codes []code) []item {
+// live are the codes that still match the tree, of a bucket that hash leads to
+// at this level. A node's new key may have the tag of its old one by chance and
+// belong elsewhere: there it has a code of its own.
+func (a adder) live(codes []code, hash uint64, level int) []item {
 	var out []item
 	for _, c := range codes {
 		if key := a.t.key(c); key != nil {
-			if it := newItem(a.t.suite, c.node(), c.kind(), key); it.code == c {
+			it := newItem(a.t.suite, c.node(), c.kind(), key)
+			if it.code == c && (it.hash^hash)>>(64-2*level) == 0 {
 				out = append(out, it)
 			}
 		}

@@ -231,7 +231,7 @@ func (w *world) verify(t fataler, st *state) {
 	}
 	for at := range NodeIndex(2*st.tree.Size() - 1) {
 		var got []NodeIndex
-		st.tree.resolve(st.tree.walkTo(at), at, func(at NodeIndex, _ []byte) bool { got = append(got, at); return true })
+		st.tree.resolve(st.tree.reach(at), at, func(at NodeIndex, _ []byte) bool { got = append(got, at); return true })
 		if want := st.model.resolution(at); !slices.Equal(got, want) {
 			t.Fatalf("resolution of %d is %v, want %v", at, got, want)
 		}
