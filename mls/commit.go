@@ -57,9 +57,6 @@ type WelcomeOptions struct {
 // this member's leaf. The epoch does not change, nor do its message keys,
 // except that a PrivateMessage uses one up: Candidate.Cells.
 func (e *Epoch) Commit(rand io.Reader, key *SigningKey, o CommitOptions) (*Candidate, error) {
-	if err := e.alive(); err != nil {
-		return nil, err
-	}
 	if err := e.canSend(key); err != nil {
 		return nil, err
 	}
@@ -69,10 +66,9 @@ func (e *Epoch) Commit(rand io.Reader, key *SigningKey, o CommitOptions) (*Candi
 	})
 }
 
-// canSend says why this member can send nothing, or not with that key. An
-// erased epoch can still protect messages, as long as it has keys.
+// canSend says why this member can send nothing, or not with that key.
 func (e *Epoch) canSend(key *SigningKey) error {
-	if e.dead != "" && e.dead != CheckErased {
+	if e.dead != "" && e.dead != CheckErased || e.own == nil {
 		return fail(e.dead, "")
 	}
 	if e.reinit != nil {

@@ -26,12 +26,10 @@ type MessageKeys struct {
 }
 
 // Cell is one record of stored state. Writing a cell replaces the one of the
-// same name; a nil value takes it away. Names are unique within the group. The
-// value is secret unless Public.
+// same name; a nil value takes it away. Names are unique within the group.
 type Cell struct {
-	Name   string
-	Value  []byte
-	Public bool
+	Name  string
+	Value []byte
 }
 
 // Content is a message that has been opened and verified.

@@ -359,6 +359,7 @@ func (s *Session) turn(h *held) Time {
 // only make an epoch in which the same jobs fail again.
 func (s *Session) commit(h *held, jobs []job, refresh bool) {
 	edit, intents := s.plan(h, jobs)
+	edit.Now = s.wall
 	if len(intents) == 0 && !refresh {
 		return
 	}

@@ -35,10 +35,19 @@ type Engine interface {
 	// Join enters by a Welcome that answers one of packages; the index of that
 	// one is returned.
 	Join(self Identity, welcome []byte, packages []Package) (Epoch, int, error)
-	// Restore takes back what Epoch.Save gave.
-	Restore(self Identity, saved []byte) (Epoch, error)
-	// RestoreKeys takes back what Keys.Save gave.
-	RestoreKeys(self Identity, saved []byte) (Keys, error)
+	// Load takes back a saved epoch; cell finds the value of a cell that
+	// Epoch.Save named.
+	Load(self Identity, id EpochID, cell func(name string) ([]byte, bool)) (Epoch, error)
+}
+
+// Cell is one record of an engine's durable state. Writing it replaces the one
+// of the same name; a nil value takes it away. Names are unique in the group:
+// epoch/<EpochID> for an epoch, keys/<EpochID>/… for its message keys, and
+// others for what epochs share.
+type Cell struct {
+	Name   string
+	Value  []byte
+	Public bool // holds no secret and may be shared by epochs
 }
 
 // Epoch is one epoch as one member holds it: a value that never changes.
@@ -64,25 +73,35 @@ type Epoch interface {
 	// Apply opens a foreign commit on this epoch. Its errors are ErrOwn,
 	// ErrPath, or, for all else, wrap ErrInvalid.
 	Apply(commit []byte) (Applied, error)
-	// Keys are the message keys of the epoch as they were when it began.
+	// Keys are the message keys of the epoch; nil after Load, until LoadKeys.
 	Keys() Keys
-	// Save serializes the state with its secrets.
-	Save() []byte
+	// LoadKeys takes back all cells that were written for the epoch's keys.
+	LoadKeys(cells []Cell) (Keys, error)
+	// Save lists the cells of the epoch, without those that an epoch beside it
+	// has written already; Drop names those that go with it when the living
+	// stay.
+	Save(beside []Epoch) []Cell
+	Drop(living []Epoch) []string
+	// Erase ends the secrets of the epoch: no child of it can be entered any
+	// more. Members and context stay, and so do its Keys. Alive reports that
+	// this has not been done.
+	Erase()
+	Alive() bool
 }
 
 // Keys are the message keys of one epoch, shared by all that hold it. They are
-// consumed by use; what a use consumed is returned as a record, which must be
-// durable before the use is acted on, and is never rolled back.
+// consumed by use; what a use consumed is returned as cells, which must be
+// durable before the use is acted on, and are never rolled back.
 type Keys interface {
-	// Protect encrypts plain, binding aad, under my next generation.
-	Protect(plain, aad []byte, rand io.Reader) (message, record []byte, err error)
+	// Protect encrypts plain under my next generation.
+	Protect(plain []byte, rand io.Reader) (message []byte, cells []Cell, err error)
 	// Unprotect opens a message once. Its errors are ErrOwn, ErrConsumed, or,
 	// for all else, wrap ErrInvalid.
 	Unprotect(message []byte) (Opened, error)
-	// Record replays a record of a leaf, of this or an earlier process.
-	Record(leaf uint32, record []byte) error
-	// Save serializes the keys as they are now.
-	Save() []byte
+	// Save lists the whole of the keys.
+	Save() ([]Cell, error)
+	// Erase ends the keys: no message of the epoch can be read any more.
+	Erase()
 }
 
 // The ways a commit or message can fail that a session tells apart.
@@ -122,6 +141,7 @@ type Edit struct {
 	Remove  []uint32 // leaf indexes, never my own
 	Context []byte   // a new policy; nil leaves it
 	Data    []byte   // authenticated with the commit: the intents it carries
+	Now     Time     // for the lifetime of what is added, which only its adder checks
 }
 
 // Built is a commit of mine. Its effect is described as Apply would describe
@@ -145,9 +165,7 @@ type Applied struct {
 
 // Opened is a message and what opening it consumed.
 type Opened struct {
-	Leaf   uint32
-	Device Device
+	Device Device // who sent it
 	Plain  []byte
-	AAD    []byte
-	Record []byte
+	Cells  []Cell
 }

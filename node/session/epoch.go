@@ -28,9 +28,10 @@ type held struct {
 	roster     *roster
 	policy     *Policy
 	self       uint32
-	stamp      [32]byte // of my leaf
-	used       []uint32 // leaves with a row of what was consumed
-	since      Time     // entered
+	stamp      [32]byte        // of my leaf
+	husk       Epoch           // the epoch after its end, for its keys
+	cells      map[string]bool // durable rows of its keys
+	since      Time            // entered
 }
 
 // keysWrap is the wrapping key under which message keys are stored: its own,
@@ -93,12 +94,52 @@ func (s *Session) enter(h *held) {
 	h.keys = h.epoch.Keys()
 	s.held[h.id] = h
 	s.tags[h.tag] = h.id
-	s.save(rowLine(h.id), encode(savedLine{h.parent, h.commit, h.number, h.tag, h.stamp}), EpochID{})
-	s.save(rowEpoch(h.id), encode(savedEpoch{Parent: h.parent, Commit: h.commit, Since: h.since, Epoch: h.epoch.Save()}), h.id)
-	s.save(rowKeys(h.id), h.keys.Save(), h.keysWrap())
+	s.save(rowLine(h.id), encode(savedLine{h.parent, h.commit, h.number, h.tag, h.stamp, h.since}), EpochID{})
+	s.saveEpoch(h, h.epoch, h.id)
+	s.saveKeys(h, must(h.keys.Save()))
 	if isAnchor(h.number) {
 		s.keepAnchor(newAnchor(h.epoch))
 	}
+}
+
+// saveEpoch writes what of an epoch is not written yet, under a wrapping key.
+func (s *Session) saveEpoch(h *held, e Epoch, wrap EpochID) {
+	for _, c := range e.Save(s.living(h)) {
+		if c.Public {
+			s.save(c.Name, c.Value, EpochID{})
+		} else {
+			s.save(c.Name, c.Value, wrap)
+		}
+	}
+}
+
+// saveKeys writes what using message keys changed.
+func (s *Session) saveKeys(h *held, cells []Cell) {
+	if h.cells == nil {
+		h.cells = map[string]bool{}
+	}
+	for _, c := range cells {
+		s.save(c.Name, c.Value, h.keysWrap())
+		if h.cells[c.Name] = true; c.Value == nil {
+			delete(h.cells, c.Name)
+		}
+	}
+}
+
+// living are the engine's epochs that have rows, but one.
+func (s *Session) living(but *held) []Epoch {
+	var out []Epoch
+	for _, id := range sortedIDs(s.held) {
+		h := s.held[id]
+		switch {
+		case h == but:
+		case h.epoch != nil:
+			out = append(out, h.epoch)
+		case h.husk != nil:
+			out = append(out, h.husk)
+		}
+	}
+	return out
 }
 
 // carried is what the authenticated data of a commit holds: the intents that

@@ -259,7 +259,7 @@ func (s *Session) forget() {
 	for _, id := range sortedIDs(s.held) {
 		h := s.held[id]
 		if h.epoch != nil {
-			s.erase(rowEpoch(id), id)
+			s.eraseEpoch(h)
 		}
 		if h.keys != nil {
 			s.eraseKeys(h)

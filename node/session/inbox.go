@@ -170,7 +170,7 @@ func (s *Session) takeMessage(h *held, e *envelope, body []byte) outcome {
 		s.count(DropInvalid)
 		return outRefused
 	}
-	s.consumed(h, o.Leaf, o.Record)
+	s.saveKeys(h, o.Cells)
 	var m message
 	account, ok := s.accountOf(h, o.Device)
 	if !ok || decode(o.Plain, &m) != nil {
@@ -179,14 +179,6 @@ func (s *Session) takeMessage(h *held, e *envelope, body []byte) outcome {
 	}
 	s.deliver(h, e.order, o.Device, account, &m)
 	return outLogged
-}
-
-// consumed makes durable what opening or making a message used up.
-func (s *Session) consumed(h *held, leaf uint32, record []byte) {
-	s.save(rowUsed(h.id, leaf), record, h.keysWrap())
-	if !slices.Contains(h.used, leaf) {
-		h.used = append(h.used, leaf)
-	}
 }
 
 // deliver puts a message into the history, once.

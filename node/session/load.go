@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/covey-p2p/covey/consensus"
 )
@@ -36,62 +35,53 @@ func (s *Session) loadAnchors(l *loader) {
 	})
 }
 
-// loadEpochs restores the states, parents first, and their message keys.
+// loadEpochs restores the epochs, parents first, and their message keys.
 func (s *Session) loadEpochs(l *loader) {
-	type restored struct {
-		saved savedEpoch
-		epoch Epoch
-	}
+	var all []*held
 	l.each("line/", func(key string) {
 		var ln savedLine
 		h := &held{}
 		l.id(key, h.id[:])
 		l.read(key, &ln)
-		h.parent, h.commit, h.number, h.tag, h.stamp = ln.Parent, ln.Commit, ln.Number, ln.Tag, ln.Stamp
+		h.parent, h.commit, h.number, h.tag, h.stamp, h.since = ln.Parent, ln.Commit, ln.Number, ln.Tag, ln.Stamp, ln.Since
+		all = append(all, h)
+	})
+	slices.SortStableFunc(all, func(a, b *held) int { return cmp.Compare(a.number, b.number) })
+	cell := func(name string) ([]byte, bool) { v, ok := l.rows[name]; return v, ok }
+	for _, h := range all {
 		s.held[h.id] = h
 		s.tags[h.tag] = h.id
-		s.loadKeys(l, h)
-	})
-	var all []restored
-	l.each("epoch/", func(key string) {
-		var r restored
-		if l.read(key, &r.saved); l.err == nil {
-			r.epoch, l.err = s.cfg.Engine.Restore(s.cfg.Self, r.saved.Epoch)
-			all = append(all, r)
+		if _, ok := cell(epochCell(h.id)); ok && l.err == nil {
+			l.err = s.loadEpoch(l, h, cell)
 		}
-	})
-	if l.err != nil {
-		return
-	}
-	slices.SortStableFunc(all, func(a, b restored) int { return cmp.Compare(a.epoch.Number(), b.epoch.Number()) })
-	for _, r := range all {
-		h, err := s.view(r.epoch, r.saved.Parent, r.saved.Commit)
-		if err != nil {
-			l.err = err
-			return
-		}
-		h.since = r.saved.Since
-		s.held[h.id] = h
-		s.tags[h.tag] = h.id
-		s.loadKeys(l, h)
 	}
 }
 
-func (s *Session) loadKeys(l *loader, h *held) {
-	base, ok := l.rows[rowKeys(h.id)]
-	if !ok {
-		return
+func (s *Session) loadEpoch(l *loader, h *held, cell func(string) ([]byte, bool)) error {
+	e, err := s.cfg.Engine.Load(s.cfg.Self, h.id, cell)
+	if err != nil {
+		return err
 	}
-	h.keys, l.err = s.cfg.Engine.RestoreKeys(s.cfg.Self, base)
-	l.each(fmt.Sprintf("used/%x/", h.id[:]), func(key string) {
-		var leaf uint32
-		if _, err := fmt.Sscanf(key[strings.LastIndexByte(key, '/')+1:], "%x", &leaf); err != nil {
-			l.err = err
-			return
+	if e.Alive() {
+		v, err := s.view(e, h.parent, h.commit)
+		if err != nil {
+			return err
 		}
-		l.err = h.keys.Record(leaf, l.rows[key])
-		h.used = append(h.used, leaf)
+		v.since = h.since
+		*h = *v
+	} else {
+		h.husk = e
+	}
+	var cells []Cell
+	h.cells = map[string]bool{}
+	l.each(keyCells(h.id), func(key string) {
+		cells = append(cells, Cell{Name: key, Value: l.rows[key]})
+		h.cells[key] = true
 	})
+	if len(cells) > 0 {
+		h.keys, err = e.LoadKeys(cells)
+	}
+	return err
 }
 
 // loadTree gives the rule all candidates, parents first, and all votes.

@@ -81,12 +81,12 @@ func (s *Session) protect(h *held, id MessageID, m *sent) {
 		m.First = h.id
 	}
 	plain := encode(message{Version: messageVersion, Nonce: m.Nonce, Seen: m.Seen, Body: m.Body, First: m.First})
-	ciphertext, record, err := h.keys.Protect(plain, nil, s.cfg.Rand)
+	ciphertext, cells, err := h.keys.Protect(plain, s.cfg.Rand)
 	if err != nil {
 		s.notify(Notice{Kind: NoticeTrouble, Reason: "a message could not be encrypted: " + err.Error()})
 		return
 	}
-	s.consumed(h, h.self, record)
+	s.saveKeys(h, cells)
 	raw := s.sealOn(h, innerMessage, ciphertext)
 	e, _ := parseEnvelope(raw)
 	s.logEnvelope(e.id(), &e)

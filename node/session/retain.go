@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 
 	"github.com/covey-p2p/covey/consensus"
@@ -32,8 +33,7 @@ func (s *Session) reap() {
 			continue
 		}
 		if e.epoch != nil {
-			e.epoch = nil
-			s.erase(rowEpoch(id), id)
+			s.eraseEpoch(e)
 			s.drop(rowOwn(id))
 			delete(s.own, id)
 			s.lost(e)
@@ -94,13 +94,39 @@ func (s *Session) aged(id EpochID) bool {
 	return h != nil && h.since+forkKeep < s.now
 }
 
-func (s *Session) eraseKeys(e *held) {
-	e.keys = nil
-	s.erase(rowKeys(e.id), e.keysWrap())
-	for _, l := range e.used {
-		s.drop(rowUsed(e.id, l))
+// eraseEpoch ends the secrets by which children of an epoch are entered. What
+// its message keys need of it, who is in it, stays with them.
+func (s *Session) eraseEpoch(h *held) {
+	h.husk, h.epoch = h.epoch, nil
+	h.husk.Erase()
+	s.fx.Erase = append(s.fx.Erase, h.id)
+	if h.keys != nil {
+		s.saveEpoch(h, h.husk, h.keysWrap())
+	} else {
+		s.dropHusk(h)
 	}
-	e.used = nil
+}
+
+// eraseKeys ends the message keys of an epoch.
+func (s *Session) eraseKeys(h *held) {
+	h.keys.Erase()
+	h.keys = nil
+	for _, name := range slices.Sorted(maps.Keys(h.cells)) {
+		s.drop(name)
+	}
+	h.cells = nil
+	s.fx.Erase = append(s.fx.Erase, h.keysWrap())
+	if h.husk != nil {
+		s.dropHusk(h)
+	}
+}
+
+// dropHusk takes away the rows of an epoch that is needed no more.
+func (s *Session) dropHusk(h *held) {
+	for _, name := range h.husk.Drop(s.living(h)) {
+		s.drop(name)
+	}
+	h.husk = nil
 }
 
 // lost marks a state that is gone as one that cannot be entered any more.

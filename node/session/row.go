@@ -18,18 +18,18 @@ const (
 	rowReadmit = "readmit"
 )
 
-func rowEpoch(id EpochID) string          { return "epoch/" + hex.EncodeToString(id[:]) }
-func rowLine(id EpochID) string           { return "line/" + hex.EncodeToString(id[:]) }
-func rowKeys(id EpochID) string           { return "keys/" + hex.EncodeToString(id[:]) }
-func rowCandidate(id CommitID) string     { return "commit/" + hex.EncodeToString(id[:]) }
-func rowOwn(parent EpochID) string        { return "own/" + hex.EncodeToString(parent[:]) }
-func rowWelcome(id CommitID) string       { return "welcome/" + hex.EncodeToString(id[:]) }
-func rowAnchor(id EpochID) string         { return "anchor/" + hex.EncodeToString(id[:]) }
-func rowWish(id IntentID) string          { return "wish/" + hex.EncodeToString(id[:]) }
-func rowPool(id IntentID) string          { return "pool/" + hex.EncodeToString(id[:]) }
-func rowOut(id MessageID) string          { return "out/" + hex.EncodeToString(id[:]) }
-func rowHistory(seq uint64) string        { return fmt.Sprintf("log/%016x", seq) }
-func rowUsed(id EpochID, l uint32) string { return fmt.Sprintf("used/%x/%08x", id[:], l) }
+// epochCell and keyCells are the engine's names (Cell).
+func epochCell(id EpochID) string     { return "epoch/" + hex.EncodeToString(id[:]) }
+func keyCells(id EpochID) string      { return "keys/" + hex.EncodeToString(id[:]) + "/" }
+func rowLine(id EpochID) string       { return "line/" + hex.EncodeToString(id[:]) }
+func rowCandidate(id CommitID) string { return "commit/" + hex.EncodeToString(id[:]) }
+func rowOwn(parent EpochID) string    { return "own/" + hex.EncodeToString(parent[:]) }
+func rowWelcome(id CommitID) string   { return "welcome/" + hex.EncodeToString(id[:]) }
+func rowAnchor(id EpochID) string     { return "anchor/" + hex.EncodeToString(id[:]) }
+func rowWish(id IntentID) string      { return "wish/" + hex.EncodeToString(id[:]) }
+func rowPool(id IntentID) string      { return "pool/" + hex.EncodeToString(id[:]) }
+func rowOut(id MessageID) string      { return "out/" + hex.EncodeToString(id[:]) }
+func rowHistory(seq uint64) string    { return fmt.Sprintf("log/%016x", seq) }
 
 func rowVote(a Account, d Device, seq uint64, head EpochID) string {
 	return fmt.Sprintf("vote/%x/%016x/%x/%x", a[:8], seq, d[:8], head[:8])
@@ -97,14 +97,6 @@ func DecodeHistory(b []byte) (History, error) {
 	return h, err
 }
 
-// savedEpoch is a row of a state.
-type savedEpoch struct {
-	Parent EpochID  `cbor:"1,keyasint"`
-	Commit CommitID `cbor:"2,keyasint"`
-	Since  Time     `cbor:"3,keyasint"`
-	Epoch  []byte   `cbor:"4,keyasint"`
-}
-
 // savedLine is what stays of an epoch when its secrets are gone: a tag by
 // which envelopes of it are known, and my leaf in it.
 type savedLine struct {
@@ -113,6 +105,7 @@ type savedLine struct {
 	Number uint64   `cbor:"3,keyasint"`
 	Tag    Tag      `cbor:"4,keyasint"`
 	Stamp  [32]byte `cbor:"5,keyasint"`
+	Since  Time     `cbor:"6,keyasint"`
 }
 
 // savedCandidate is a row of a commit in the tree.

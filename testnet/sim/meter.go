@@ -90,21 +90,16 @@ func (m *meter) Join(self session.Identity, welcome []byte, packages []session.P
 	return m.reach(e), i, nil
 }
 
-func (m *meter) Restore(self session.Identity, saved []byte) (session.Epoch, error) {
-	e, err := m.Engine.Restore(self, saved)
+func (m *meter) Load(self session.Identity, id session.EpochID, cell func(string) ([]byte, bool)) (session.Epoch, error) {
+	e, err := m.Engine.Load(self, id, cell)
 	if err != nil {
 		return nil, err
 	}
-	m.charge(OpRestore, len(e.Members()), len(saved))
+	m.charge(OpRestore, len(e.Members()), 0)
+	if !e.Alive() {
+		return &metered{e, m}, nil
+	}
 	return m.reach(e), nil
-}
-
-func (m *meter) RestoreKeys(self session.Identity, saved []byte) (session.Keys, error) {
-	k, err := m.Engine.RestoreKeys(self, saved)
-	if err != nil {
-		return nil, err
-	}
-	return &meteredKeys{k, m, hex.EncodeToString(saved[:min(len(saved), 32)]), nil}, nil
 }
 
 // reach tells the books of a state, and wraps it so that its children are told.
@@ -154,46 +149,60 @@ func (e *metered) Apply(commit []byte) (session.Applied, error) {
 	return a, err
 }
 
-func (e *metered) Keys() session.Keys {
+func (e *metered) Keys() session.Keys { return e.meter(e.Epoch.Keys()) }
+
+func (e *metered) LoadKeys(cells []session.Cell) (session.Keys, error) {
+	k, err := e.Epoch.LoadKeys(cells)
+	return e.meter(k), err
+}
+
+func (e *metered) meter(k session.Keys) session.Keys {
+	if k == nil {
+		return nil
+	}
 	id := e.ID()
-	return &meteredKeys{e.Epoch.Keys(), e.m, hex.EncodeToString(id[:]), e.Members()}
+	return &meteredKeys{k, e.m, hex.EncodeToString(id[:])}
+}
+
+// The engine below knows only its own epochs.
+func (e *metered) Save(beside []session.Epoch) []session.Cell { return e.Epoch.Save(bare(beside)) }
+func (e *metered) Drop(living []session.Epoch) []string       { return e.Epoch.Drop(bare(living)) }
+
+func bare(epochs []session.Epoch) []session.Epoch {
+	out := make([]session.Epoch, len(epochs))
+	for i, e := range epochs {
+		out[i] = e.(*metered).Epoch
+	}
+	return out
 }
 
 // meteredKeys are an epoch's message keys behind a meter.
 type meteredKeys struct {
 	session.Keys
-	m       *meter
-	epoch   string
-	members []session.Leaf
+	m     *meter
+	epoch string
 }
 
-func (k *meteredKeys) Protect(plain, aad []byte, rand io.Reader) ([]byte, []byte, error) {
-	message, record, err := k.Keys.Protect(plain, aad, rand)
+func (k *meteredKeys) Protect(plain []byte, rand io.Reader) ([]byte, []session.Cell, error) {
+	message, cells, err := k.Keys.Protect(plain, rand)
 	k.m.charge(OpProtect, 0, len(plain))
 	if err == nil && !k.m.quiet {
+		var record []byte
+		for _, c := range cells {
+			record = append(record, c.Value...)
+		}
 		k.m.s.used(k.epoch, record)
 	}
-	return message, record, err
+	return message, cells, err
 }
 
 func (k *meteredKeys) Unprotect(message []byte) (session.Opened, error) {
 	k.m.charge(OpUnprotect, 0, len(message))
 	o, err := k.Keys.Unprotect(message)
-	if err == nil && k.m.ignore != nil && k.author(o.Leaf) {
+	if n := k.m.s.n.w.devices[o.Device]; err == nil && k.m.ignore != nil && n != nil && k.m.ignore(n.name) {
 		return session.Opened{}, session.ErrInvalid
 	}
 	return o, err
-}
-
-// author says whether a leaf belongs to somebody who is ignored here.
-func (k *meteredKeys) author(leaf uint32) bool {
-	for _, l := range k.members {
-		if l.Index == leaf {
-			n := k.m.s.n.w.devices[l.Device]
-			return n != nil && k.m.ignore(n.name)
-		}
-	}
-	return false
 }
 
 // commitment is what two members compare: derived from the group's secrets for

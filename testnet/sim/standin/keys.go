@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/covey-p2p/covey/node/session"
 )
@@ -28,40 +30,58 @@ type ratchet struct {
 const maxSkip = 1000
 
 func (s *state) Keys() session.Keys {
-	return &keys{s.eng, s.ep, s.self, s.leaf, map[uint32]*ratchet{}}
-}
-
-// RestoreKeys implements [session.Engine].
-func (e *Engine) RestoreKeys(self session.Identity, saved []byte) (session.Keys, error) {
-	if len(saved) < 36 {
-		return nil, fmt.Errorf("%w: saved keys", session.ErrInvalid)
-	}
-	st, err := e.Restore(self, saved[:36])
-	if err != nil {
-		return nil, err
-	}
-	k := st.Keys().(*keys)
-	for r := (reader{b: saved[36:]}); len(r.b) > 0; {
-		leaf, record := r.u32(), r.bytes()
-		if r.bad || k.Record(leaf, record) != nil {
-			return nil, fmt.Errorf("%w: saved keys", session.ErrInvalid)
+	if s.keys == nil {
+		if s.loaded {
+			return nil
 		}
+		s.keys = &keys{s.eng, s.ep, s.self, s.leaf, map[uint32]*ratchet{}}
 	}
-	return k, nil
+	return s.keys
 }
 
-func (k *keys) Save() []byte {
-	w := writer{b: binary.BigEndian.AppendUint32(slices.Clone(k.ep.id[:]), k.leaf)}
+func keysCell(id session.EpochID, what string) string { return fmt.Sprintf("keys/%x/%s", id[:], what) }
+
+// Save names the epoch and each ratchet that was used.
+func (k *keys) Save() ([]session.Cell, error) {
+	cells := []session.Cell{{Name: keysCell(k.ep.id, "s"), Value: k.ep.id[:]}}
 	leaves := make([]uint32, 0, len(k.used))
 	for l := range k.used {
 		leaves = append(leaves, l)
 	}
 	slices.Sort(leaves)
 	for _, l := range leaves {
-		w.u32(l)
-		w.bytes(k.used[l].encode())
+		cells = append(cells, k.cell(l))
 	}
-	return w.b
+	return cells, nil
+}
+
+func (k *keys) cell(leaf uint32) session.Cell {
+	return session.Cell{Name: keysCell(k.ep.id, fmt.Sprintf("%08x", leaf)), Value: k.used[leaf].encode()}
+}
+
+func (k *keys) Erase() { k.ep = nil }
+
+func (s *state) LoadKeys(cells []session.Cell) (session.Keys, error) {
+	k := &keys{s.eng, s.ep, s.self, s.leaf, map[uint32]*ratchet{}}
+	prefix := keysCell(s.ep.id, "")
+	for _, c := range cells {
+		rest, ok := strings.CutPrefix(c.Name, prefix)
+		if rest == "s" {
+			continue
+		}
+		leaf, err := strconv.ParseUint(rest, 16, 32)
+		r := reader{b: c.Value}
+		rt := &ratchet{next: r.u32()}
+		for len(r.b) > 0 && !r.bad {
+			rt.skipped = append(rt.skipped, r.u32())
+		}
+		if !ok || err != nil || r.bad {
+			return nil, fmt.Errorf("%w: saved keys", session.ErrInvalid)
+		}
+		k.used[uint32(leaf)] = rt
+	}
+	s.keys = k
+	return k, nil
 }
 
 func (k *keys) of(leaf uint32) *ratchet {
@@ -82,36 +102,28 @@ func (r *ratchet) encode() []byte {
 	return w.b
 }
 
-func (k *keys) Record(leaf uint32, record []byte) error {
-	r, old := reader{b: record}, k.of(leaf)
-	next := ratchet{next: r.u32()}
-	for len(r.b) > 0 && !r.bad {
-		next.skipped = append(next.skipped, r.u32())
+func (k *keys) Protect(plain []byte, _ io.Reader) ([]byte, []session.Cell, error) {
+	if k.ep == nil {
+		return nil, nil, fmt.Errorf("%w: erased", session.ErrInvalid)
 	}
-	if r.bad || next.next < old.next {
-		return fmt.Errorf("%w: record", session.ErrInvalid)
-	}
-	k.used[leaf] = &next
-	return nil
-}
-
-func (k *keys) Protect(plain, aad []byte, _ io.Reader) (message, record []byte, err error) {
 	r := k.of(k.leaf)
 	w := writer{}
 	w.bytes(k.ep.id[:])
 	w.u32(k.leaf)
 	w.u32(r.next)
-	w.bytes(aad)
 	w.bytes(plain)
 	w.bytes(k.eng.Sign(k.self.Secret, "message", w.b))
 	r.next++
-	return w.b, r.encode(), nil
+	return w.b, []session.Cell{k.cell(k.leaf)}, nil
 }
 
 func (k *keys) Unprotect(message []byte) (session.Opened, error) {
 	r := reader{b: message}
 	id, leaf, gen := session.EpochID(r.fixed()), r.u32(), r.u32()
-	o := session.Opened{Leaf: leaf, AAD: r.bytes(), Plain: r.bytes()}
+	o := session.Opened{Plain: r.bytes()}
+	if k.ep == nil {
+		return o, fmt.Errorf("%w: erased", session.ErrInvalid)
+	}
 	body := message[:len(message)-len(r.b)]
 	sig := r.bytes()
 	i, ok := find(k.ep.leaves, leaf)
@@ -141,7 +153,7 @@ func (k *keys) Unprotect(message []byte) (session.Opened, error) {
 		}
 		rt.skipped = slices.Delete(rt.skipped, i, i+1)
 	}
-	o.Record = rt.encode()
+	o.Cells = []session.Cell{k.cell(leaf)}
 	return o, nil
 }
 

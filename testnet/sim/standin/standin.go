@@ -134,7 +134,7 @@ func (e *Engine) Create(self session.Identity, group, context []byte, rand io.Re
 	}
 	leaf := session.Leaf{Device: self.Device, Certificate: self.Certificate, Stamp: hash("leaf", seed[:])}
 	ep := e.intern(&epoch{group: group, context: context, leaves: []session.Leaf{leaf}, secret: hash("secret", seed[:])})
-	return &state{e, ep, self, 0}, nil
+	return &state{eng: e, ep: ep, self: self}, nil
 }
 
 // intern names an epoch and keeps one copy of it.
@@ -175,22 +175,22 @@ func (e *Engine) Join(self session.Identity, welcome []byte, packages []session.
 		}
 		for _, l := range ep.leaves {
 			if l.Stamp == k.fresh {
-				return &state{e, ep, self, l.Index}, i, nil
+				return &state{eng: e, ep: ep, self: self, leaf: l.Index}, i, nil
 			}
 		}
 	}
 	return nil, 0, fmt.Errorf("%w: no key package of mine is welcome", session.ErrInvalid)
 }
 
-// Restore implements [session.Engine]: what is saved names the shared part, so
-// it can be taken back only where the engine is the same.
-func (e *Engine) Restore(self session.Identity, saved []byte) (session.Epoch, error) {
-	if len(saved) != 36 {
-		return nil, fmt.Errorf("%w: saved state", session.ErrInvalid)
+// Load implements [session.Engine]: what is saved names the shared part, so it
+// can be taken back only where the engine is the same.
+func (e *Engine) Load(self session.Identity, id session.EpochID, cell func(string) ([]byte, bool)) (session.Epoch, error) {
+	saved, ok := cell(epochCell(id))
+	ep := e.epochs[id]
+	if !ok || len(saved) != 5 || ep == nil {
+		return nil, fmt.Errorf("%w: no such epoch saved, or of another engine", session.ErrInvalid)
 	}
-	ep := e.epochs[session.EpochID(saved)]
-	if ep == nil {
-		return nil, fmt.Errorf("%w: state of another engine", session.ErrInvalid)
-	}
-	return &state{e, ep, self, binary.BigEndian.Uint32(saved[32:])}, nil
+	return &state{eng: e, ep: ep, self: self, leaf: binary.BigEndian.Uint32(saved), erased: saved[4] == 1, loaded: true}, nil
 }
+
+func epochCell(id session.EpochID) string { return fmt.Sprintf("epoch/%x", id[:]) }

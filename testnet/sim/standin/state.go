@@ -15,6 +15,9 @@ type state struct {
 	ep   *epoch
 	self session.Identity
 	leaf uint32
+
+	keys           *keys
+	erased, loaded bool
 }
 
 func (s *state) ID() session.EpochID     { return s.ep.id }
@@ -35,9 +38,17 @@ func (s *state) Export(label string, size int) []byte {
 
 func (s *state) Authenticator() []byte { return s.Export("authenticator", 32) }
 
-func (s *state) Save() []byte {
-	return binary.BigEndian.AppendUint32(slices.Clone(s.ep.id[:]), s.leaf)
+func (s *state) Save([]session.Epoch) []session.Cell {
+	v := append(binary.BigEndian.AppendUint32(nil, s.leaf), 0)
+	if s.erased {
+		v[4] = 1
+	}
+	return []session.Cell{{Name: epochCell(s.ep.id), Value: v}}
 }
+
+func (s *state) Drop([]session.Epoch) []string { return []string{epochCell(s.ep.id)} }
+func (s *state) Erase()                        { s.erased = true }
+func (s *state) Alive() bool                   { return !s.erased }
 
 // A commit is: parent, author leaf, nonce, new policy (optional), data,
 // removed leaves, malformed leaves, added key packages, signature, tag.
@@ -154,6 +165,9 @@ func find(leaves []session.Leaf, index uint32) (int, bool) {
 }
 
 func (s *state) Commit(change session.Edit, rand io.Reader) (session.Built, error) {
+	if s.erased {
+		return session.Built{}, fmt.Errorf("%w: erased", session.ErrInvalid)
+	}
 	c := &commit{parent: s.ep.id, author: s.leaf, change: change}
 	if _, err := io.ReadFull(rand, c.nonce[:]); err != nil {
 		return session.Built{}, err
@@ -187,14 +201,14 @@ func (s *state) applied(c *commit, child *epoch, added []session.Leaf) session.A
 	a := session.Applied{Author: c.author, Added: added, Removed: c.change.Remove,
 		Context: c.change.Context, Data: c.change.Data, Child: child.id}
 	if !slices.Contains(c.change.Remove, s.leaf) {
-		a.Next = &state{s.eng, child, s.self, s.leaf}
+		a.Next = &state{eng: s.eng, ep: child, self: s.self, leaf: s.leaf}
 	}
 	return a
 }
 
 func (s *state) Apply(b []byte) (session.Applied, error) {
 	c, ok := parse(b)
-	if !ok || c.parent != s.ep.id {
+	if s.erased || !ok || c.parent != s.ep.id {
 		return session.Applied{}, fmt.Errorf("%w: commit of another epoch or malformed", session.ErrInvalid)
 	}
 	i, ok := find(s.ep.leaves, c.author)
@@ -212,7 +226,9 @@ func (s *state) Apply(b []byte) (session.Applied, error) {
 		return session.Applied{}, fmt.Errorf("%w: confirmation", session.ErrInvalid)
 	}
 	if slices.Contains(c.malformed, s.leaf) {
-		return session.Applied{}, session.ErrPath
+		a := s.applied(c, s.eng.intern(child), added)
+		a.Next = nil
+		return a, session.ErrPath
 	}
 	return s.applied(c, s.eng.intern(child), added), nil
 }
