@@ -29,6 +29,7 @@ type held struct {
 	policy     *Policy
 	self       uint32
 	stamp      [32]byte        // of my leaf
+	past       Time            // of a branch left behind: its keys stay until then
 	husk       Epoch           // the epoch after its end, for its keys
 	cells      map[string]bool // durable rows of its keys
 	since      Time            // entered
@@ -94,12 +95,17 @@ func (s *Session) enter(h *held) {
 	h.keys = h.epoch.Keys()
 	s.held[h.id] = h
 	s.tags[h.tag] = h.id
-	s.save(rowLine(h.id), encode(savedLine{h.parent, h.commit, h.number, h.tag, h.stamp, h.since}), EpochID{})
+	s.saveLine(h)
 	s.saveEpoch(h, h.epoch, h.id)
 	s.saveKeys(h, must(h.keys.Save()))
+	s.saveKeys(h, []Cell{{Name: rowBranch(h.id), Value: h.branch[:]}})
 	if isAnchor(h.number) {
 		s.keepAnchor(newAnchor(h.epoch))
 	}
+}
+
+func (s *Session) saveLine(h *held) {
+	s.save(rowLine(h.id), encode(savedLine{h.parent, h.commit, h.number, h.tag, h.stamp, h.since, h.past}), EpochID{})
 }
 
 // saveEpoch writes what of an epoch is not written yet, under a wrapping key.

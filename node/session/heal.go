@@ -261,10 +261,16 @@ func (s *Session) forget() {
 		if h.epoch != nil {
 			s.eraseEpoch(h)
 		}
-		if h.keys != nil {
-			s.eraseKeys(h)
+		if h.keys == nil {
+			s.drop(rowLine(id))
+			delete(s.held, id)
+			delete(s.tags, h.tag)
+			continue
 		}
-		s.drop(rowLine(id))
+		if h.past == 0 { // messages from there may still be on their way
+			h.past = s.now + readKeep
+			s.saveLine(h)
+		}
 	}
 	for _, id := range s.outOrder() {
 		if m := s.outbox[id]; m.Epoch != (EpochID{}) {
@@ -289,7 +295,7 @@ func (s *Session) forget() {
 		s.drop(rowPool(id))
 	}
 	n := newSession(s.cfg, s.group, s.wall)
-	s.held, s.tags, s.anchors, s.hints = n.held, n.tags, n.anchors, n.hints
+	s.anchors, s.hints = n.anchors, n.hints
 	s.own, s.pool, s.carriers, s.carriedBy, s.exits = n.own, n.pool, n.carriers, n.carriedBy, n.exits
 	s.welcomes, s.lastVote, s.parked, s.unopenable = n.welcomes, n.lastVote, n.parked, n.unopenable
 	s.owed, s.gaps = nil, n.gaps

@@ -39,12 +39,22 @@ func (s *Session) receive(from Peer, raw []byte) {
 		s.count(DropRefused)
 	case e.order < s.meta.Floor:
 		s.count(DropUnasked)
-	case e.order == s.meta.Floor && s.meta.Joined != EpochID{} && e.kind == kindBranch:
-		s.count(DropUnasked) // of the epoch before mine: kept for others, closed to me
+	case e.order <= s.meta.Closed && s.meta.Joined != EpochID{} && s.closed(&e):
+		s.count(DropUnasked) // from before I was let in: kept for others
 		s.logEnvelope(id, &e)
 	default:
 		s.take(from, id, &e)
 	}
+}
+
+// closed reports that an envelope from before I was let in is of an epoch that
+// I was not in earlier either.
+func (s *Session) closed(e *envelope) bool {
+	if e.kind == kindBranch {
+		return s.held[s.tags[e.tag]] == nil
+	}
+	_, ok := s.openControl(e)
+	return !ok
 }
 
 // verdicts of opening an envelope.

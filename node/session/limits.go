@@ -116,6 +116,9 @@ const (
 	// forkKeep is how long the state before a commit is kept for a rival, where
 	// neither agreement nor the window ended it: three days, a long weekend.
 	forkKeep = 72 * 3600_000
+	// readKeep is how long messages of a branch left behind can be read: a
+	// week, as long as their authors may be away.
+	readKeep = 7 * 24 * 3600_000
 	// readEpochs is for how many epochs late messages can be read after the
 	// state is gone.
 	readEpochs = 5

@@ -43,7 +43,8 @@ func (s *Session) loadEpochs(l *loader) {
 		h := &held{}
 		l.id(key, h.id[:])
 		l.read(key, &ln)
-		h.parent, h.commit, h.number, h.tag, h.stamp, h.since = ln.Parent, ln.Commit, ln.Number, ln.Tag, ln.Stamp, ln.Since
+		h.parent, h.commit, h.number, h.tag, h.stamp = ln.Parent, ln.Commit, ln.Number, ln.Tag, ln.Stamp
+		h.since, h.past = ln.Since, ln.Past
 		all = append(all, h)
 	})
 	slices.SortStableFunc(all, func(a, b *held) int { return cmp.Compare(a.number, b.number) })
@@ -71,9 +72,15 @@ func (s *Session) loadEpoch(l *loader, h *held, cell func(string) ([]byte, bool)
 		*h = *v
 	} else {
 		h.husk = e
+		if h.roster, err = s.rosterOf(e.Members(), nil); err != nil {
+			return err
+		}
+	}
+	if raw := l.rows[rowBranch(h.id)]; len(raw) == len(h.branch) {
+		h.branch = Key(raw)
 	}
 	var cells []Cell
-	h.cells = map[string]bool{}
+	h.cells = map[string]bool{rowBranch(h.id): true}
 	l.each(keyCells(h.id), func(key string) {
 		cells = append(cells, Cell{Name: key, Value: l.rows[key]})
 		h.cells[key] = true

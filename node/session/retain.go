@@ -32,6 +32,12 @@ func (s *Session) reap() {
 		if e.epoch == nil && e.keys == nil || s.chain.Within(id, keep) {
 			continue
 		}
+		if e.past != 0 {
+			if e.past < s.now {
+				s.eraseKeys(e)
+			}
+			continue
+		}
 		if e.epoch != nil {
 			s.eraseEpoch(e)
 			s.drop(rowOwn(id))
@@ -115,6 +121,7 @@ func (s *Session) eraseKeys(h *held) {
 		s.drop(name)
 	}
 	h.cells = nil
+	h.branch = Key{}
 	s.fx.Erase = append(s.fx.Erase, h.keysWrap())
 	if h.husk != nil {
 		s.dropHusk(h)

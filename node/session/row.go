@@ -21,6 +21,7 @@ const (
 // epochCell and keyCells are the engine's names (Cell).
 func epochCell(id EpochID) string     { return "epoch/" + hex.EncodeToString(id[:]) }
 func keyCells(id EpochID) string      { return "keys/" + hex.EncodeToString(id[:]) + "/" }
+func rowBranch(id EpochID) string     { return "branch/" + hex.EncodeToString(id[:]) }
 func rowLine(id EpochID) string       { return "line/" + hex.EncodeToString(id[:]) }
 func rowCandidate(id CommitID) string { return "commit/" + hex.EncodeToString(id[:]) }
 func rowOwn(parent EpochID) string    { return "own/" + hex.EncodeToString(parent[:]) }
@@ -106,6 +107,7 @@ type savedLine struct {
 	Tag    Tag      `cbor:"4,keyasint"`
 	Stamp  [32]byte `cbor:"5,keyasint"`
 	Since  Time     `cbor:"6,keyasint"`
+	Past   Time     `cbor:"7,keyasint"`
 }
 
 // savedCandidate is a row of a commit in the tree.

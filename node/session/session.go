@@ -104,9 +104,10 @@ type meta struct {
 	Version uint8   `cbor:"1,keyasint"`
 	Group   GroupID `cbor:"2,keyasint"`
 	Device  Device  `cbor:"3,keyasint"`
-	Clock   Time    `cbor:"4,keyasint"` // now, when last saved
-	Floor   uint32  `cbor:"5,keyasint"` // orders below are not mine to have
-	History uint64  `cbor:"6,keyasint"` // last Seq given
+	Clock   Time    `cbor:"4,keyasint"`  // now, when last saved
+	Floor   uint32  `cbor:"5,keyasint"`  // orders below are not mine to have
+	Closed  uint32  `cbor:"16,keyasint"` // up to here, what has no key of mine never will
+	History uint64  `cbor:"6,keyasint"`  // last Seq given
 	Read    uint64  `cbor:"7,keyasint"`
 	Voted   EpochID `cbor:"8,keyasint"` // the head my last vote names
 	Status  status  `cbor:"9,keyasint"`

@@ -213,7 +213,10 @@ func (s *Session) join(e Epoch, side sidecar) error {
 	if i, ok := h.roster.leaf(h.self); !ok || h.roster.leaves[i].Device != s.cfg.Self.Device {
 		return fmt.Errorf("%w: the leaf is another device's", ErrWelcome)
 	}
-	s.meta.Floor = uint32(side.Parent.Number)
+	s.meta.Closed = uint32(side.Parent.Number)
+	if s.meta.Joined == (EpochID{}) && s.chain == nil {
+		s.meta.Floor = s.meta.Closed
+	}
 	s.meta.Joined = h.id
 	for _, a := range side.Anchors {
 		s.keepAnchor(a)
