@@ -2,6 +2,7 @@ package testnet
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,11 +86,15 @@ func (v Verb) String() string {
 	return b.String()
 }
 
+// bare are the words that stand without quotes: no blank, no sign of the
+// grammar, and brackets only as lognormal(60ms,400ms) has them.
+var bare = regexp.MustCompile(`^[^ \t"\n#@()]+(\([^ \t"\n#@()]*\))?$`)
+
 func quote(s string) string {
-	if s == "" || strings.ContainsAny(s, " \t\"\n#@") || s[0] == '(' || strings.HasSuffix(s, ")") && !strings.Contains(s, "(") {
-		return strconv.Quote(s)
+	if bare.MatchString(s) {
+		return s
 	}
-	return s
+	return strconv.Quote(s)
 }
 
 // Parse reads a script up to its end or its line of dashes. Errors name the
