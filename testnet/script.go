@@ -86,9 +86,9 @@ func (v Verb) String() string {
 	return b.String()
 }
 
-// bare are the words that stand without quotes: no blank, no sign of the
+// bare are the words that stand without quotes: visible ASCII, no sign of the
 // grammar, and brackets only as lognormal(60ms,400ms) has them.
-var bare = regexp.MustCompile(`^[^ \t"\n#@()]+(\([^ \t"\n#@()]*\))?$`)
+var bare = regexp.MustCompile(`^[^\x00-\x20"#@()\x7f-\x{10ffff}]+(\([^\x00-\x20"#@()\x7f-\x{10ffff}]*\))?$`)
 
 func quote(s string) string {
 	if bare.MatchString(s) {
