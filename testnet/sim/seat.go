@@ -228,7 +228,7 @@ func (s *seat) notice(n *session.Notice) {
 	s.moved = w.now
 	switch n.Kind {
 	case session.NoticeText:
-		s.read(n.Account, n.Body, n.Seq)
+		s.read(n.Account, n.Body, n.Seq, n.Epoch)
 	case session.NoticeEpoch, session.NoticeJoined:
 		if n.Epoch != (session.EpochID{}) && n.Epoch != s.head {
 			s.move(n.Epoch, n.Number)
@@ -252,7 +252,7 @@ func (s *seat) catchUp() {
 			continue
 		}
 		if h, err := session.DecodeHistory(rows[key].value); err == nil && h.Seq > s.seq {
-			s.read(h.Account, h.Body, h.Seq)
+			s.read(h.Account, h.Body, h.Seq, h.Epoch)
 		}
 	}
 	v := s.s.View()
@@ -268,12 +268,12 @@ func (s *seat) catchUp() {
 }
 
 // read is a text that a face shows.
-func (s *seat) read(author session.Account, bytes []byte, seq uint64) {
+func (s *seat) read(author session.Account, bytes []byte, seq uint64, epoch session.EpochID) {
 	body := textOf(bytes)
 	s.seq = seq
 	s.texts = append(s.texts, body)
 	if w := s.n.w; !w.quick {
-		w.Book.Got(w.now, s.group.name, s.n.name, w.names[author], body)
+		w.Book.Got(w.now, s.group.name, s.n.name, w.names[author], body, epochName(epoch))
 	}
 }
 

@@ -33,14 +33,15 @@ const maxBroken = 100
 
 // Book is the bookkeeping of one run.
 type Book struct {
-	Broken []Broken
-	groups map[string]*group
-	epochs map[string]*epoch
+	Broken  []Broken
+	groups  map[string]*group
+	epochs  map[string]*epoch
+	parents map[string]string // epoch → the one before
 }
 
 // New returns an empty book.
 func New() *Book {
-	return &Book{groups: map[string]*group{}, epochs: map[string]*epoch{}}
+	return &Book{groups: map[string]*group{}, epochs: map[string]*epoch{}, parents: map[string]string{}}
 }
 
 type group struct {
@@ -54,11 +55,12 @@ type group struct {
 
 type member struct {
 	device, account string
-	liar            bool // Byzantine: owed nothing, believed nothing
-	away            bool // crashed for good, or left running alone
-	joined          time.Duration
-	at              string // epoch of its head; empty: not in the group
-	gone            bool   // knows that it is no longer a member
+	liar            bool          // Byzantine: owed nothing, believed nothing
+	away            bool          // crashed for good, or left running alone
+	joined          time.Duration // seated; and the number of the epoch by which
+	first           uint64        // it came in, the latest time it did
+	at              string        // epoch of its head; empty: not in the group
+	gone            bool          // knows that it is no longer a member
 	stranded        bool
 	cooling         bool
 	got             map[string]int // texts read, and how often
@@ -72,6 +74,8 @@ type text struct {
 	at           time.Duration
 	audience     []string // accounts in the author's state when it was sent
 	excluded     []string // accounts the author had seen removed by then
+	epoch        string   // the author's head then
+	number       uint64   // and its number
 }
 
 type epoch struct {
@@ -150,9 +154,25 @@ func (b *Book) Epoch(at time.Duration, group, device, id string, number uint64, 
 	}
 }
 
+// Child says which state another came from.
+func (b *Book) Child(id, parent string) { b.parents[id] = parent }
+
+// descends reports whether a state is another, or came from it.
+func (b *Book) descends(id, from string) bool {
+	for ; id != ""; id = b.parents[id] {
+		if id == from {
+			return true
+		}
+	}
+	return false
+}
+
 // Head says that a device's head is now the state id.
 func (b *Book) Head(at time.Duration, group, device, id string) {
 	m := b.member(group, device)
+	if e := b.epochs[id]; e != nil && (m.at == "" || m.gone) {
+		m.first = e.number
+	}
 	if b.epochs[id] == nil {
 		b.broke(at, "I1", group, device, "its head %s was never derived by an engine", short(id))
 	}

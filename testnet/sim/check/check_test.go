@@ -38,7 +38,7 @@ func TestEachCheckCanFail(t *testing.T) {
 	}{
 		{"", "", func(b *check.Book) {
 			say(b, nil)
-			b.Got(2, "room", "bob", "alice", "hi")
+			b.Got(2, "room", "bob", "alice", "hi", "e1")
 			b.Asked("room", "alice", "1", "refresh")
 			b.Moved(3, "room", "alice", "1", check.Bound)
 			b.Moved(3, "room", "alice", "1", check.Landed)
@@ -64,17 +64,17 @@ func TestEachCheckCanFail(t *testing.T) {
 		{"I5", "never got", func(b *check.Book) { say(b, nil) }},
 		{"I5", "twice", func(b *check.Book) {
 			say(b, nil)
-			b.Got(2, "room", "bob", "alice", "hi")
-			b.Got(3, "room", "bob", "alice", "hi")
+			b.Got(2, "room", "bob", "alice", "hi", "e1")
+			b.Got(3, "room", "bob", "alice", "hi", "e1")
 		}},
-		{"I5", "nobody sent", func(b *check.Book) { b.Got(2, "room", "bob", "alice", "hi") }},
+		{"I5", "nobody sent", func(b *check.Book) { b.Got(2, "room", "bob", "alice", "hi", "e1") }},
 		{"I5", "as by", func(b *check.Book) {
 			say(b, nil)
-			b.Got(2, "room", "bob", "carol", "hi")
+			b.Got(2, "room", "bob", "carol", "hi", "e1")
 		}},
 		{"I6", "removed", func(b *check.Book) {
 			say(b, []string{"bob"})
-			b.Got(2, "room", "bob", "alice", "hi")
+			b.Got(2, "room", "bob", "alice", "hi", "e0")
 		}},
 		{"I7", "twice", func(b *check.Book) {
 			b.Key(1, "room", "alice", "e1", "7")

@@ -11,7 +11,7 @@ import (
 func (b *Book) Rest(at time.Duration, part func(device string) int) {
 	b.Agree(at, part)
 	b.Ended(at)
-	b.Delivered(at)
+	b.Delivered(at, part)
 }
 
 // Agree checks I1 and I15: the honest members that can reach each other hold

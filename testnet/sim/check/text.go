@@ -14,17 +14,23 @@ func (b *Book) Sent(at time.Duration, group, device, id, body string, excluded [
 	if g.texts[body] != nil {
 		panic("check: the harness sent the same text twice: " + body)
 	}
+	var number uint64
+	if e := b.epochs[m.at]; e != nil {
+		number = e.number
+	}
 	g.texts[body] = &text{
+		epoch: m.at, number: number,
 		body: body, author: m.account, device: device, at: at, id: id,
 		audience: b.Roster(m.at), excluded: slices.Clone(excluded),
 	}
 	g.order = append(g.order, body)
 }
 
-// Got says that a device shows a text of an author. It breaks I5 if it shows
-// it a second time or nobody sent it, and I6 if the device's account was not
-// to read it.
-func (b *Book) Got(at time.Duration, group, device, author, body string) {
+// Got says that a device shows a text of an author, which a state carried. It
+// breaks I5 if it shows it a second time or nobody sent it, and I6 if the
+// author had seen the device's account leave and the state that carried the
+// text is not one in which the group, later on, let it in again.
+func (b *Book) Got(at time.Duration, group, device, author, body, epoch string) {
 	g, m := b.group(group), b.member(group, device)
 	t := g.texts[body]
 	if t == nil {
@@ -37,17 +43,17 @@ func (b *Book) Got(at time.Duration, group, device, author, body string) {
 	if m.got[body]++; m.got[body] == 2 {
 		b.broke(at, "I5", group, device, "shows %q twice", body)
 	}
-	if slices.Contains(t.excluded, m.account) {
+	if slices.Contains(t.excluded, m.account) && !b.descends(epoch, t.epoch) {
 		b.broke(at, "I6", group, device, "reads %q, sent by %s after it saw %s removed", body, t.device, m.account)
 	}
 }
 
 // Delivered checks, for a run that has come to rest, that each text is read by
-// each device it is owed to: one whose account was in its audience and whose
-// head's roster still holds it, and that has been a member all along (I5).
-// A gap that the device reported aloud is a delay that became a loss, and still
-// counts as one.
-func (b *Book) Delivered(at time.Duration) {
+// each device it is owed to: one that its author can reach, whose account was
+// in its audience and is in the head's roster, and that did not leave and come
+// back since (I5). A gap that the device reported aloud is a delay that became
+// a loss, and still counts as one.
+func (b *Book) Delivered(at time.Duration, part func(device string) int) {
 	for _, name := range sorted(b.groups) {
 		g := b.groups[name]
 		for _, body := range g.order {
@@ -58,7 +64,7 @@ func (b *Book) Delivered(at time.Duration) {
 			}
 			for _, device := range sorted(g.members) {
 				m := g.members[device]
-				if b.owed(t, m) && m.got[body] == 0 {
+				if b.owed(t, m) && m.got[body] == 0 && part(device) == part(t.device) {
 					b.broke(at, "I5", name, device, "never got %q, sent by %s at %v to %s", body, t.device, t.at, list(t.audience))
 				}
 			}
@@ -74,7 +80,7 @@ func (m *member) promised(t *text) bool {
 
 func (b *Book) owed(t *text, m *member) bool {
 	return !m.liar && !m.away && !m.gone && m.at != "" && m.device != t.device &&
-		m.joined <= t.at && slices.Contains(t.audience, m.account) && slices.Contains(b.Roster(m.at), m.account)
+		m.joined <= t.at && m.first <= t.number && slices.Contains(t.audience, m.account) && slices.Contains(b.Roster(m.at), m.account)
 }
 
 // Counts are texts sent, and copies read, owed and missing.
