@@ -194,28 +194,41 @@ func (s *Session) welcomed(e Welcomed) {
 	if s.readmission != nil {
 		packages = append(slices.Clone(packages), s.readmission.Package)
 	}
-	if s.meta.Status == statusMember {
-		s.count(DropWelcome)
-		return
-	}
 	ep, side, group, _, err := openInvitation(s.cfg, e.Bytes, packages)
 	if err != nil || group != s.group {
 		s.count(DropWelcome)
 		return
 	}
-	if s.meta.Status == statusStranded && (s.readmission == nil || !s.chain.Within(side.Parent.ID, s.readmission.At)) {
-		if len(s.early) < maxEarly {
-			s.early = append(s.early, e) // until the headers in between are here
-		}
+	if slices.Contains(s.meta.Entered, ep.ID()) {
+		s.count(DropWelcome)
 		return
+	}
+	switch s.meta.Status {
+	case statusMember: // or so I believe: word of my removal may be on its way
+		s.await(e)
+		return
+	case statusStranded:
+		if s.readmission == nil || !s.chain.Within(side.Parent.ID, s.readmission.At) {
+			s.await(e) // the headers in between are not here
+			return
+		}
 	}
 	s.rejoin(ep, side)
 }
 
-// again looks once more at Welcomes that came before the headers they need.
+// await keeps a Welcome that may be of use when more is known, and lets go of
+// the oldest where there are too many.
+func (s *Session) await(e Welcomed) {
+	if len(s.early) >= maxEarly {
+		s.early = s.early[1:]
+		s.count(DropWelcome)
+	}
+	s.early = append(s.early, e)
+}
+
+// again looks once more at Welcomes that came before they could be used.
 func (s *Session) again() {
-	if s.meta.Status != statusStranded || len(s.early) == 0 {
-		s.early = nil
+	if s.meta.Status == statusMember {
 		return
 	}
 	early := s.early

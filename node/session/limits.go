@@ -128,6 +128,9 @@ const (
 const (
 	// pleaAgain is how often a stranded device repeats its Readmit.
 	pleaAgain = 30_000
+	// maxEntered bounds the Welcomes remembered as used: who was let in more
+	// often than this since then has key packages that are long gone.
+	maxEntered = 256
 	// maxEarly bounds the Welcomes that wait for headers.
 	maxEarly = 4
 )

@@ -116,6 +116,9 @@ type meta struct {
 	Head    EpochID `cbor:"15,keyasint"` // as the faces were told
 	Sent    uint64  `cbor:"14,keyasint"` // messages of mine so far
 	Joined  EpochID `cbor:"12,keyasint"` // the epoch this device began with
+	// Entered are the epochs entered by a Welcome: never twice, as the second
+	// time their message keys would be used again.
+	Entered []EpochID `cbor:"16,keyasint,omitempty"`
 	// Probation: let in lately, not yet sure that this branch is the group's.
 	Probation bool `cbor:"13,keyasint"`
 }

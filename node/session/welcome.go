@@ -218,6 +218,7 @@ func (s *Session) join(e Epoch, side sidecar) error {
 		s.meta.Floor = s.meta.Closed
 	}
 	s.meta.Joined = h.id
+	s.meta.Entered = append(s.meta.Entered[max(0, len(s.meta.Entered)-maxEntered+1):], h.id)
 	for _, a := range side.Anchors {
 		s.keepAnchor(a)
 	}

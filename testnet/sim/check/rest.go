@@ -10,7 +10,7 @@ import (
 // says which devices can reach each other: agreement is owed within a part.
 func (b *Book) Rest(at time.Duration, part func(device string) int) {
 	b.Agree(at, part)
-	b.Ended(at)
+	b.Ended(at, part)
 	b.Delivered(at, part)
 }
 
@@ -134,9 +134,19 @@ func (b *Book) Moved(at time.Duration, group, device, id, state string) {
 // rule lets it do so again only after others have committed.
 func (b *Book) Cooling(group, device string, cooling bool) { b.member(group, device).cooling = cooling }
 
+// alone says that a device can reach no other that takes part.
+func (b *Book) alone(g *group, m *member, part func(device string) int) bool {
+	for _, o := range g.members {
+		if o != m && !o.away && o.at != "" && part(o.device) == part(m.device) {
+			return false
+		}
+	}
+	return true
+}
+
 // Ended checks that no intent of a member still waits in a run at rest (I2,
 // I9): it landed, or its device said why not.
-func (b *Book) Ended(at time.Duration) {
+func (b *Book) Ended(at time.Duration, part func(device string) int) {
 	for _, name := range sorted(b.groups) {
 		g := b.groups[name]
 		for _, device := range sorted(g.members) {
@@ -148,6 +158,9 @@ func (b *Book) Ended(at time.Duration) {
 				i := m.intents[id]
 				if m.cooling && i.what == "refresh" {
 					continue // it may renew its keys when others have committed
+				}
+				if i.state == Queued && strings.HasPrefix(i.what, "send") && b.alone(g, m, part) {
+					continue // there is nobody to hand it to
 				}
 				if i.state == "" || i.state == Queued || i.state == Bound {
 					b.broke(at, "I9", name, device, "%s is still %q at rest", i.what, i.state)

@@ -29,7 +29,7 @@ func (b *Book) Sent(at time.Duration, group, device, id, body string, excluded [
 // Got says that a device shows a text of an author, which a state carried. It
 // breaks I5 if it shows it a second time or nobody sent it, and I6 if the
 // author had seen the device's account leave and the state that carried the
-// text is not one in which the group, later on, let it in again.
+// text is not one that came after that: one in which the group let it in again.
 func (b *Book) Got(at time.Duration, group, device, author, body, epoch string) {
 	g, m := b.group(group), b.member(group, device)
 	t := g.texts[body]
@@ -43,8 +43,20 @@ func (b *Book) Got(at time.Duration, group, device, author, body, epoch string) 
 	if m.got[body]++; m.got[body] == 2 {
 		b.broke(at, "I5", group, device, "shows %q twice", body)
 	}
-	if slices.Contains(t.excluded, m.account) && !b.descends(epoch, t.epoch) {
+	if slices.Contains(t.excluded, m.account) && !b.descends(epoch, b.removal(t.epoch, m.account)) {
 		b.broke(at, "I6", group, device, "reads %q, sent by %s after it saw %s removed", body, t.device, m.account)
+	}
+}
+
+// removal is the state by which an account had gone when the history was at a
+// state that does not have it.
+func (b *Book) removal(at, account string) string {
+	for {
+		before := b.parents[at]
+		if before == "" || slices.Contains(b.Roster(before), account) {
+			return at
+		}
+		at = before
 	}
 }
 
