@@ -106,7 +106,7 @@ type meta struct {
 	Device  Device  `cbor:"3,keyasint"`
 	Clock   Time    `cbor:"4,keyasint"`  // now, when last saved
 	Floor   uint32  `cbor:"5,keyasint"`  // orders below are not mine to have
-	Closed  uint32  `cbor:"16,keyasint"` // up to here, what has no key of mine never will
+	Closed  uint32  `cbor:"17,keyasint"` // up to here, what has no key of mine never will
 	History uint64  `cbor:"6,keyasint"`  // last Seq given
 	Read    uint64  `cbor:"7,keyasint"`
 	Voted   EpochID `cbor:"8,keyasint"` // the head my last vote names
