@@ -10,8 +10,8 @@
 //
 // # One log
 //
-// Everything that happens is a line of one ordered log. Cursors grow by one
-// from 1 and are never used twice, across restarts too. GET /v1/events?from=C
+// Everything that happens is a line of one ordered log. Cursors grow,
+// from 1 on, and are never used twice, across restarts too. GET /v1/events?from=C
 // streams every event after C, first the past, then what comes; a face that
 // remembers the last cursor it handled misses nothing and sees nothing twice.
 // Every event carries a plain sentence (Event.Text), so that a face that does
