@@ -50,7 +50,9 @@ var rooms = map[string]room{
 	"node/mesh":    {outside: []string{"github.com/libp2p", "github.com/multiformats", "github.com/prometheus", "golang.org/x"}},
 	// Simulated wires for the tests of the rooms above; nothing else imports it.
 	"node/mesh/simlink": {outside: []string{"github.com/libp2p", "github.com/marcopolo/simnet", "github.com/quic-go/quic-go", "go.uber.org/fx"}},
-	"node": {imports: []string{"node/mesh", "mls", "consensus", "node/session", "node/session/reconcile", "node/store", "node/api", "node/mailbox", "discovery", "discovery/record"},
+	"node/journal":      {imports: []string{"node/api", "node/session", "node/store"}},
+	"node/people":       {imports: []string{"node/session", "node/store"}, outside: []string{"github.com/fxamacker/cbor"}},
+	"node": {imports: []string{"node/mesh", "node/journal", "node/people", "mls", "consensus", "node/session", "node/session/reconcile", "node/store", "node/api", "node/mailbox", "discovery", "discovery/record"},
 		outside: []string{"github.com/libp2p", "github.com/multiformats", "github.com/prometheus", "github.com/ipfs", "github.com/fxamacker/cbor", "golang.org/x"}},
 
 	"testnet":             {},
