@@ -42,7 +42,13 @@ func (s Stamp) bits(from, to session.Account) int {
 	return bits.LeadingZeros64(binary.BigEndian.Uint64(h[:8]))
 }
 
-// spend accepts a stamp once.
+// Spend accepts a stamp for this account once.
+func (b *Book) Spend(s *Stamp, from session.Account, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.spend(s, from, now)
+}
+
 func (b *Book) spend(s *Stamp, from session.Account, now time.Time) bool {
 	if s == nil || s.bits(from, b.self) < StampBits {
 		return false
