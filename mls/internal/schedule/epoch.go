@@ -69,8 +69,8 @@ var labels = [secrets]string{
 // Epoch holds the secrets of one epoch but for the encryption secret, which
 // [Ratchets] consumes. It is immutable until Erase, and prints as ‹redacted›.
 type Epoch struct {
-	suite   *suite.Suite
-	secrets [secrets]suite.Secret
+	suite  *suite.Suite
+	memory suite.Secret // one after the other
 }
 
 // Format implements [fmt.Formatter].
@@ -80,78 +80,75 @@ func (*Epoch) Format(f fmt.State, _ rune) { suite.Redact(f) }
 // first epoch secret is Nh random bytes. The encryption secret is the caller's
 // to hand to [NewRatchets]; the epoch secret is erased.
 func NewEpoch(s *suite.Suite, epochSecret suite.Secret) (e *Epoch, encryption suite.Secret) {
-	e = &Epoch{suite: s}
-	memory := make(suite.Secret, int(secrets)*s.Nh())
+	e = &Epoch{suite: s, memory: make(suite.Secret, int(secrets)*s.Nh())}
 	for i := range secrets {
-		e.secrets[i] = cut(memory, int(i), s.Nh())
-		s.ExpandInto(e.secrets[i], epochSecret, labels[i], nil)
+		s.ExpandInto(e.get(i), epochSecret, labels[i], nil)
 	}
 	encryption = s.DeriveSecret(epochSecret, "encryption")
 	epochSecret.Erase()
 	return e, encryption
 }
 
-func cut(memory suite.Secret, i, n int) suite.Secret { return memory[i*n : (i+1)*n : (i+1)*n] }
+func (e *Epoch) get(i secret) suite.Secret {
+	n := e.suite.Nh()
+	return e.memory[int(i)*n : (int(i)+1)*n : (int(i)+1)*n]
+}
 
 // Suite is the cipher suite of the epoch.
 func (e *Epoch) Suite() *suite.Suite { return e.suite }
 
 // Erase ends the epoch. Its methods then derive from nothing but zeros.
-func (e *Epoch) Erase() {
-	for _, s := range e.secrets {
-		s.Erase()
-	}
-}
+func (e *Epoch) Erase() { e.memory.Erase() }
 
 // SenderDataSecret encrypts who speaks (RFC 9420 §6.3.2).
-func (e *Epoch) SenderDataSecret() suite.Secret { return e.secrets[senderData] }
+func (e *Epoch) SenderDataSecret() suite.Secret { return e.get(senderData) }
 
 // ExporterSecret is the root of Export.
-func (e *Epoch) ExporterSecret() suite.Secret { return e.secrets[exporter] }
+func (e *Epoch) ExporterSecret() suite.Secret { return e.get(exporter) }
 
 // ExternalSecret is the seed of the external key pair.
-func (e *Epoch) ExternalSecret() suite.Secret { return e.secrets[external] }
+func (e *Epoch) ExternalSecret() suite.Secret { return e.get(external) }
 
 // ConfirmationKey authenticates the transcript (RFC 9420 §6.1).
-func (e *Epoch) ConfirmationKey() suite.Secret { return e.secrets[confirm] }
+func (e *Epoch) ConfirmationKey() suite.Secret { return e.get(confirm) }
 
 // MembershipKey authenticates members' PublicMessages (RFC 9420 §6.2).
-func (e *Epoch) MembershipKey() suite.Secret { return e.secrets[membership] }
+func (e *Epoch) MembershipKey() suite.Secret { return e.get(membership) }
 
 // ResumptionPSK proves membership in this epoch later (RFC 9420 §8.6). Clone
 // what outlives the epoch.
-func (e *Epoch) ResumptionPSK() suite.Secret { return e.secrets[resumption] }
+func (e *Epoch) ResumptionPSK() suite.Secret { return e.get(resumption) }
 
 // Authenticator is the same for all members and only for them; people may
 // compare it (RFC 9420 §8.7). It is not secret from them.
 func (e *Epoch) Authenticator() []byte {
-	return append([]byte(nil), e.secrets[authentication]...)
+	return append([]byte(nil), e.get(authentication)...)
 }
 
 // InitSecret leads to the next epoch. Whoever keeps it can follow any commit
 // made from here.
-func (e *Epoch) InitSecret() suite.Secret { return e.secrets[initNext] }
+func (e *Epoch) InitSecret() suite.Secret { return e.get(initNext) }
 
 // ConfirmationTag is MAC(confirmation_key, confirmed_transcript_hash)
 // (RFC 9420 §6.1).
 func (e *Epoch) ConfirmationTag(confirmedTranscriptHash []byte) []byte {
-	return e.suite.MAC(e.secrets[confirm], confirmedTranscriptHash)
+	return e.suite.MAC(e.get(confirm), confirmedTranscriptHash)
 }
 
 // VerifyConfirmationTag compares in constant time.
 func (e *Epoch) VerifyConfirmationTag(tag, confirmedTranscriptHash []byte) bool {
-	return e.suite.VerifyMAC(tag, e.secrets[confirm], confirmedTranscriptHash)
+	return e.suite.VerifyMAC(tag, e.get(confirm), confirmedTranscriptHash)
 }
 
 // MembershipTag is MAC over AuthenticatedContentTBM, which may come in parts
 // (RFC 9420 §6.2).
 func (e *Epoch) MembershipTag(tbm ...[]byte) []byte {
-	return e.suite.MAC(e.secrets[membership], tbm...)
+	return e.suite.MAC(e.get(membership), tbm...)
 }
 
 // VerifyMembershipTag compares in constant time.
 func (e *Epoch) VerifyMembershipTag(tag []byte, tbm ...[]byte) bool {
-	return e.suite.VerifyMAC(tag, e.secrets[membership], tbm...)
+	return e.suite.VerifyMAC(tag, e.get(membership), tbm...)
 }
 
 // Export is MLS-Exporter (RFC 9420 §8.5):
@@ -161,7 +158,7 @@ func (e *Epoch) Export(label string, context []byte, n int) (suite.Secret, error
 	if n < 0 || n > 255*e.suite.Nh() {
 		return nil, ErrExportSize
 	}
-	derived := e.suite.DeriveSecret(e.secrets[exporter], label)
+	derived := e.suite.DeriveSecret(e.get(exporter), label)
 	defer derived.Erase()
 	return e.suite.ExpandWithLabel(derived, "exported", e.suite.Hash(context), n), nil
 }
@@ -169,7 +166,7 @@ func (e *Epoch) Export(label string, context []byte, n int) (suite.Secret, error
 // ExternalKey is the key pair whose public half a GroupInfo may carry
 // (RFC 9420 §8). It costs a base point multiplication each time.
 func (e *Epoch) ExternalKey() (*suite.PrivateKey, error) {
-	return e.suite.DeriveKeyPair(e.secrets[external])
+	return e.suite.DeriveKeyPair(e.get(external))
 }
 
 const externalInitLabel = "MLS 1.0 external init secret"
@@ -194,21 +191,13 @@ func (e *Epoch) ExternalInit(kemOutput []byte) (init suite.Secret, err error) {
 
 // Append writes the epoch's secrets for storage: 8·Nh bytes, in the order of
 // Table 4.
-func (e *Epoch) Append(w *wire.Writer) {
-	for _, s := range e.secrets {
-		w.Raw(s)
-	}
-}
+func (e *Epoch) Append(w *wire.Writer) { w.Raw(e.memory) }
 
 // ReadEpoch takes back what Append wrote; errors stay in the reader.
 func ReadEpoch(s *suite.Suite, r *wire.Reader) *Epoch {
-	e := &Epoch{suite: s}
-	memory := suite.Secret(r.Raw(int(secrets) * s.Nh())).Clone()
+	e := &Epoch{suite: s, memory: suite.Secret(r.Raw(int(secrets) * s.Nh())).Clone()}
 	if r.Err() != nil {
 		return nil
-	}
-	for i := range secrets {
-		e.secrets[i] = cut(memory, int(i), s.Nh())
 	}
 	return e
 }
