@@ -39,9 +39,9 @@ func (d dhkem) named(suiteID string) *dhkem {
 	return &d
 }
 
-func (d *dhkem) id() uint16    { return d.kemID }
-func (d *dhkem) seedSize() int { return d.skSize }
-func (d *dhkem) encSize() int  { return d.pkSize }
+func (d *dhkem) id() uint16      { return d.kemID }
+func (d *dhkem) seedSize() int   { return d.skSize }
+func (d *dhkem) secretSize() int { return d.hash.size() }
 
 // derive is DeriveKeyPair of RFC 9180 §7.1.3. On the NIST curves it draws
 // candidates until one is a scalar of the field.
@@ -175,5 +175,5 @@ func (d *dhkem) extractAndExpand(shared *[maxHash]byte, dh, enc, pk []byte) {
 	var stack [2 * 133]byte
 	context := append(append(stack[:0], enc...), pk...)
 	d.hash.labeledExtract(&prk, d.suiteID, nil, "eae_prk", dh)
-	d.hash.labeledExpand(shared[:d.hash.size()], prk[:d.hash.size()], d.suiteID, "shared_secret", context)
+	d.hash.labeledExpand(shared[:d.secretSize()], prk[:d.hash.size()], d.suiteID, "shared_secret", context)
 }

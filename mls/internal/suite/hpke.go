@@ -175,7 +175,7 @@ func (s *Suite) schedule(k *hpkeKey, shared *[maxHash]byte, i *Info) {
 	n := s.Nh()
 	var secret [maxHash]byte
 	defer clear(secret[:])
-	s.hash.labeledExtract(&secret, s.hpkeID, shared[:n], "secret", nil)
+	s.hash.labeledExtract(&secret, s.hpkeID, shared[:s.kem.secretSize()], "secret", nil)
 	s.hash.labeledExpand(k.key[:s.Nk()], secret[:n], s.hpkeID, "key", i.schedule[:1+2*n])
 	s.hash.labeledExpand(k.nonce[:], secret[:n], s.hpkeID, "base_nonce", i.schedule[:1+2*n])
 }
@@ -187,7 +187,7 @@ func (s *Suite) export(shared *[maxHash]byte, exporterContext string, size int) 
 	var secret, exporter [maxHash]byte
 	defer clear(secret[:])
 	defer clear(exporter[:])
-	s.hash.labeledExtract(&secret, s.hpkeID, shared[:n], "secret", nil)
+	s.hash.labeledExtract(&secret, s.hpkeID, shared[:s.kem.secretSize()], "secret", nil)
 	s.hash.labeledExpand(exporter[:n], secret[:n], s.hpkeID, "exp", i.schedule[:1+2*n])
 	out := make(Secret, size)
 	s.hash.labeledExpand(out, exporter[:n], s.hpkeID, "sec", []byte(exporterContext))

@@ -13,8 +13,8 @@ var ErrKey = errors.New("suite: not a key of this cipher suite")
 // kem is a key encapsulation mechanism in the sense of RFC 9180 §4.
 type kem interface {
 	id() uint16
-	seedSize() int // Nsk: bytes of randomness for one key or encapsulation
-	encSize() int  // Nenc
+	seedSize() int   // Nsk: bytes of randomness for one key or encapsulation
+	secretSize() int // Nsecret: bytes of a shared secret, at most maxHash
 	derive(ikm []byte) (*PrivateKey, error)
 	private(raw []byte) (*PrivateKey, error)
 	public(raw []byte) (*PublicKey, error)
