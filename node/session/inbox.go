@@ -193,7 +193,7 @@ func (s *Session) takeMessage(h *held, e *envelope, body []byte) outcome {
 
 // deliver puts a message into the history, once.
 func (s *Session) deliver(h *held, order uint32, author Device, account Account, m *message) {
-	s.arrived(author)
+	s.arrived(author, h.id)
 	id := m.id(author)
 	if _, dup := s.mids[id]; dup {
 		s.count(DropRepeat)

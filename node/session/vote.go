@@ -59,7 +59,9 @@ func (s *Session) takeStatement(from Peer, body []byte, e *envelope, h *held) ou
 		s.count(DropStranger)
 		return outRefused
 	}
-	s.arrived(c.Device)
+	if h != nil {
+		s.arrived(c.Device, h.id)
+	}
 	switch c.Kind {
 	case controlVote:
 		return s.takeVote(account, &c)
@@ -107,6 +109,7 @@ func (s *Session) takeVote(account Account, c *control) outcome {
 		}
 	}
 	s.hear(v)
+	s.arrived(c.Device, b.Head)
 	return outLogged
 }
 

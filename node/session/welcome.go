@@ -81,11 +81,13 @@ func (s *Session) dropWelcome(id CommitID) {
 	s.drop(rowWelcome(id))
 }
 
-// arrived notes that a device spoke in the group: its Welcome has done its work.
-func (s *Session) arrived(d Device) {
+// arrived notes that a device spoke of an epoch: a Welcome into that epoch or
+// one before it has done its work. (What a device says that was a member once
+// before, and does not know yet that it was taken out, shows nothing.)
+func (s *Session) arrived(d Device, at EpochID) {
 	for _, id := range sortedIDs(s.welcomes) {
 		w := s.welcomes[id]
-		if i := slices.Index(w.To, d); i >= 0 {
+		if i := slices.Index(w.To, d); i >= 0 && s.chain.Within(at, w.Child) {
 			if w.To = slices.Delete(w.To, i, i+1); len(w.To) == 0 {
 				s.dropWelcome(id)
 			} else {

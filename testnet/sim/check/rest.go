@@ -134,6 +134,11 @@ func (b *Book) Moved(at time.Duration, group, device, id, state string) {
 // rule lets it do so again only after others have committed.
 func (b *Book) Cooling(group, device string, cooling bool) { b.member(group, device).cooling = cooling }
 
+// needsOthers says that nobody can do it alone: be heard, or go.
+func (i *intent) needsOthers(account string) bool {
+	return strings.HasPrefix(i.what, "send") || i.what == "leave" || i.what == "remove "+account
+}
+
 // alone says that a device can reach no other that takes part.
 func (b *Book) alone(g *group, m *member, part func(device string) int) bool {
 	for _, o := range g.members {
@@ -156,11 +161,11 @@ func (b *Book) Ended(at time.Duration, part func(device string) int) {
 			}
 			for _, id := range sorted(m.intents) {
 				i := m.intents[id]
-				if m.cooling && i.what == "refresh" {
-					continue // it may renew its keys when others have committed
+				if i.ended || m.cooling && i.what == "refresh" {
+					continue // the latter may come when others have committed
 				}
-				if i.state == Queued && strings.HasPrefix(i.what, "send") && b.alone(g, m, part) {
-					continue // there is nobody to hand it to
+				if i.state == Queued && b.alone(g, m, part) && i.needsOthers(m.account) {
+					continue
 				}
 				if i.state == "" || i.state == Queued || i.state == Bound {
 					b.broke(at, "I9", name, device, "%s is still %q at rest", i.what, i.state)
