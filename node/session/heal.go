@@ -286,6 +286,7 @@ func (s *Session) forget() {
 		}
 	}
 	for _, id := range s.outOrder() {
+		s.shutOut(s.outbox[id], nil)
 		if m := s.outbox[id]; m.Epoch != (EpochID{}) {
 			m.Epoch = EpochID{} // whoever has it already knows its id
 			s.saveSent(id, m)

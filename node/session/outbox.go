@@ -13,19 +13,21 @@ import "fmt"
 
 // sent is a message of mine until it is over.
 type sent struct {
-	ID     IntentID        `cbor:"1,keyasint"`
-	Nonce  [16]byte        `cbor:"2,keyasint"`
-	Body   []byte          `cbor:"3,keyasint"`
-	Seen   []seen          `cbor:"4,keyasint,omitempty"`
-	State  State           `cbor:"5,keyasint"`
-	Epoch  EpochID         `cbor:"6,keyasint"` // protected under, or zero
-	First  EpochID         `cbor:"7,keyasint"` // the first of those
-	Seq    uint64          `cbor:"8,keyasint"` // order among mine
-	Got    map[Device]bool `cbor:"9,keyasint,omitempty"`
-	Of     int             `cbor:"10,keyasint"`
-	Shut   []Account       `cbor:"11,keyasint,omitempty"` // whom First excluded
-	Held   bool            `cbor:"12,keyasint,omitempty"` // by the audience guard
-	Number uint64          `cbor:"13,keyasint"`
+	ID    IntentID        `cbor:"1,keyasint"`
+	Nonce [16]byte        `cbor:"2,keyasint"`
+	Body  []byte          `cbor:"3,keyasint"`
+	Seen  []seen          `cbor:"4,keyasint,omitempty"`
+	State State           `cbor:"5,keyasint"`
+	Epoch EpochID         `cbor:"6,keyasint"` // protected under, or zero
+	First EpochID         `cbor:"7,keyasint"` // the first of those
+	Seq   uint64          `cbor:"8,keyasint"` // order among mine
+	Got   map[Device]bool `cbor:"9,keyasint,omitempty"`
+	Of    int             `cbor:"10,keyasint"`
+	// For the audience guard (retain.go): the head it was written or last
+	// protected under, and, of the branches it lost, whom they had removed.
+	Under  EpochID   `cbor:"12,keyasint"`
+	Shut   []Account `cbor:"11,keyasint,omitempty"`
+	Number uint64    `cbor:"13,keyasint"`
 }
 
 // send takes a message in.
@@ -46,7 +48,7 @@ func (s *Session) send(e Send) {
 		s.notify(Notice{Kind: NoticeSent, ID: e.ID, State: StateDenied, Reason: why})
 		return
 	}
-	m := &sent{ID: e.ID, Body: e.Body, State: StateQueued}
+	m := &sent{ID: e.ID, Body: e.Body, State: StateQueued, Under: s.chain.Head()}
 	s.random(m.Nonce[:])
 	s.meta.Sent++
 	m.Seq = s.meta.Sent
@@ -90,7 +92,7 @@ func (s *Session) protect(h *held, id MessageID, m *sent) {
 	raw := s.sealOn(h, innerMessage, ciphertext)
 	e, _ := parseEnvelope(raw)
 	s.logEnvelope(e.id(), &e)
-	m.Epoch, m.Number = h.id, h.number
+	m.Epoch, m.Number, m.Under = h.id, h.number, h.id
 	m.Of = len(h.roster.leaves) - 1
 	s.saveSent(id, m)
 	if _, known := s.mids[id]; !known {

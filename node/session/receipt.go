@@ -50,6 +50,10 @@ func (s *Session) takeReceipt(c *control) outcome {
 			m.Got = map[Device]bool{}
 		}
 		m.Got[c.Device] = true
+		if m.State == StateQueued { // it left by way of an exchange
+			m.State = StateHanded
+			s.notify(Notice{Kind: NoticeSent, ID: m.ID, Message: id, State: StateHanded, Count: 1})
+		}
 		h := s.held[m.Epoch]
 		n := Notice{Kind: NoticeDelivered, ID: m.ID, Message: id, Device: c.Device, Count: len(m.Got), Of: m.Of}
 		if h != nil {

@@ -198,13 +198,44 @@ func (s *Session) outOrder() []MessageID {
 	return ids
 }
 
-// audible is the audience guard: a message first sent where somebody had been
-// taken out is not sent again, by itself, where that somebody would read it.
+// audible is the audience guard: what was written in a state that had shut
+// somebody out is not sent on another branch to where that account still is. It
+// waits until the removal has come about here too.
 func (s *Session) audible(m *sent, h *held) bool {
-	for _, a := range m.Shut {
-		if h.roster.has(a) {
-			return false
+	s.shutOut(m, h)
+	if len(m.Shut) == 0 {
+		return true
+	}
+	n := len(m.Shut)
+	m.Shut = slices.DeleteFunc(m.Shut, func(a Account) bool { return !h.roster.has(a) })
+	if len(m.Shut) < n { // out here too: if it is let in later, then knowingly
+		s.saveSent(messageID(s.cfg.Self.Device, m.Nonce), m)
+	}
+	return len(m.Shut) == 0
+}
+
+// shutOut notes whom the branch on which a message was written had removed
+// since it parted from h, once, when it is first seen that it lost; h is nil
+// where all of the branch is left behind.
+func (s *Session) shutOut(m *sent, h *held) {
+	under, known := s.chain.Epoch(m.Under)
+	parted := func(at EpochID) bool { return h == nil || !s.chain.Within(h.id, at) }
+	if !known || !parted(m.Under) {
+		return
+	}
+	for at := m.Under; parted(at); {
+		into, ok := s.chain.Into(at)
+		if !ok {
+			break
+		}
+		at = into.Parent
+		before, _ := s.chain.Epoch(at)
+		for _, a := range minus(before.Roster, under.Roster) {
+			if !slices.Contains(m.Shut, a) {
+				m.Shut = append(m.Shut, a)
+			}
 		}
 	}
-	return true
+	m.Under = EpochID{}
+	s.saveSent(messageID(s.cfg.Self.Device, m.Nonce), m)
 }

@@ -107,7 +107,8 @@ func (s *Session) releaseWelcomes() {
 			s.dropWelcome(id)
 			continue
 		}
-		if !s.active() || w.Body == nil && !s.agreedEnough(w) {
+		// Whoever was taken out since still lets in whom it let in before.
+		if !s.active() && s.meta.Status != statusRemoved || w.Body == nil && !s.agreedEnough(w) {
 			continue
 		}
 		if at := w.next(); s.now < at {
