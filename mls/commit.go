@@ -57,6 +57,9 @@ type WelcomeOptions struct {
 // this member's leaf. The epoch does not change, nor do its message keys,
 // except that a PrivateMessage uses one up: Candidate.Cells.
 func (e *Epoch) Commit(rand io.Reader, key *SigningKey, o CommitOptions) (*Candidate, error) {
+	if err := e.alive(); err != nil {
+		return nil, err
+	}
 	if err := e.canSend(key); err != nil {
 		return nil, err
 	}
@@ -66,9 +69,10 @@ func (e *Epoch) Commit(rand io.Reader, key *SigningKey, o CommitOptions) (*Candi
 	})
 }
 
-// canSend says why this member can send nothing, or not with that key.
+// canSend says why this member can send nothing, or not with that key. An
+// erased epoch can still protect messages, as long as it has keys.
 func (e *Epoch) canSend(key *SigningKey) error {
-	if e.dead != "" && e.dead != CheckErased || e.own == nil {
+	if e.dead != "" && e.dead != CheckErased {
 		return fail(e.dead, "")
 	}
 	if e.reinit != nil {

@@ -26,10 +26,12 @@ type MessageKeys struct {
 }
 
 // Cell is one record of stored state. Writing a cell replaces the one of the
-// same name; a nil value takes it away. Names are unique within the group.
+// same name; a nil value takes it away. Names are unique within the group. The
+// value is secret unless Public.
 type Cell struct {
-	Name  string
-	Value []byte
+	Name   string
+	Value  []byte
+	Public bool
 }
 
 // Content is a message that has been opened and verified.

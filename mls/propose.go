@@ -37,6 +37,9 @@ func (e *Epoch) proposed(s *signed) *Proposed {
 
 // Propose sends a proposal to be committed by somebody.
 func (e *Epoch) Propose(rand io.Reader, key *SigningKey, p Proposal, o ProposeOptions) (*SentProposal, error) {
+	if err := e.alive(); err != nil {
+		return nil, err
+	}
 	if err := e.canSend(key); err != nil {
 		return nil, err
 	}
@@ -60,7 +63,7 @@ func (e *Epoch) Propose(rand io.Reader, key *SigningKey, p Proposal, o ProposeOp
 // private one stays in the Proposed: give that to Process with the commit, and
 // keep it by MarshalSecret over a restart.
 func (e *Epoch) ProposeUpdate(rand io.Reader, key *SigningKey, change *LeafChange, o ProposeOptions) (*SentProposal, error) {
-	if err := e.canSend(key); err != nil {
+	if err := e.alive(); err != nil {
 		return nil, err
 	}
 	leafKey, err := e.suite.GenerateKeyPair(rand)

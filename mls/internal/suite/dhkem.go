@@ -99,6 +99,9 @@ func (d *dhkem) public(raw []byte) (*PublicKey, error) {
 	if len(raw) != d.pkSize {
 		return nil, fmt.Errorf("%w: public key of %d bytes, want %d", ErrKey, len(raw), d.pkSize)
 	}
+	if d.smallOrder(raw) {
+		return nil, fmt.Errorf("%w: public key of small order", ErrKey)
+	}
 	if d.curve == nil {
 		return &PublicKey{raw: raw}, nil
 	}

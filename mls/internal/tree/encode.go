@@ -199,7 +199,7 @@ func (t *Tree) reindex() error {
 		}
 	})
 	t.support = (*support)(nil).apply(b)
-	if clash, ok := t.indexed(nil, items); !ok {
+	if clash, ok := t.indexed(index{}, items); !ok {
 		return clash.error()
 	}
 	return nil

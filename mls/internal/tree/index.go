@@ -17,17 +17,23 @@ const (
 	keyCredential             // of leaves: the application decides
 )
 
-// index finds the nodes that hold a key. It is a persistent radix trie over
-// hashes of keys, two bits a step, with buckets of codes at the ends; adding
-// a path copies O(log N) of it.
+// index finds the nodes that hold a key. It is persistent: trees share it, and
+// a path costs its few items, and a share of a trie's path now and then.
 //
-// The tree is the truth and the index a hint. A code says that a node may hold
+// The tree is the truth and the index a hint. An item says that a node may hold
 // a key of this hash; whoever finds one looks at the node. So nothing is ever
 // taken out: a key that is gone from the tree just stops matching, and its code
-// is dropped when its bucket would split. What must hold, and is tested:
-// every key in the tree has its code in the bucket of its hash.
+// is dropped when its bucket would split. What must hold, and is tested: every
+// key in the tree is among the recent items or in the bucket of its hash.
 type index struct {
-	kids  *[4]*index // or, at the ends:
+	recent []item // at most recentSize, looked through one by one
+	trie   *trie
+}
+
+// trie is a persistent radix trie over hashes of keys, two bits a step, with
+// buckets of codes at the ends.
+type trie struct {
+	kids  *[4]*trie // or, at the ends:
 	codes []code
 }
 
@@ -92,22 +98,34 @@ func (t *Tree) key(c code) []byte {
 	}
 }
 
-// find lists the nodes of the tree that hold the key, in order.
-func (t *Tree) find(k kind, key []byte) []NodeIndex {
-	x := t.index
-	it := newItem(t.suite, 0, k, key)
-	for level := 0; x != nil && x.kids != nil; level++ {
-		x = x.kids[it.hash>>(62-2*level)&3]
-	}
-	if x == nil {
-		return nil
-	}
-	var found []NodeIndex
-	for _, c := range x.codes {
-		if c.same(it.code) && bytes.Equal(t.key(c), key) {
-			found = append(found, c.node())
+// candidates calls visit for the codes whose kind and tag are the item's.
+func (x *index) candidates(it item, visit func(code)) {
+	for _, r := range x.recent {
+		if r.hash == it.hash && r.code.same(it.code) {
+			visit(r.code)
 		}
 	}
+	n := x.trie
+	for level := 0; n != nil && n.kids != nil; level++ {
+		n = n.kids[it.hash>>(62-2*level)&3]
+	}
+	if n == nil {
+		return
+	}
+	for _, c := range n.codes {
+		if c.same(it.code) {
+			visit(c)
+		}
+	}
+}
+
+// find lists the nodes of the tree that hold the key, in order.
+func (t *Tree) find(k kind, key []byte) (found []NodeIndex) {
+	t.index.candidates(newItem(t.suite, 0, k, key), func(c code) {
+		if bytes.Equal(t.key(c), key) {
+			found = append(found, c.node())
+		}
+	})
 	slices.Sort(found)
 	return slices.Compact(found)
 }
@@ -118,47 +136,78 @@ type conflict struct {
 	at, other NodeIndex
 }
 
-// indexer adds the keys of nodes that are new in t.
-type indexer struct {
-	t     *Tree
-	clash []conflict
+// indexed gives t the index of base with the keys of t's new nodes, and
+// reports the first key that t now holds twice.
+func (t *Tree) indexed(base index, items []item) (clash conflict, ok bool) {
+	if len(base.recent)+len(items) <= recentSize {
+		t.index = index{recent: slices.Concat(base.recent, items), trie: base.trie}
+	} else {
+		sorted := slices.Concat(base.recent, items)
+		slices.SortFunc(sorted, byHash)
+		a := adder{t}
+		t.index = index{trie: a.add(base.trie, slices.Compact(sorted), 0)}
+	}
+	ok = true
+	for _, it := range items {
+		if it.code.kind() == keyCredential {
+			continue // the application decides who may share one
+		}
+		t.index.candidates(it, func(c code) {
+			at, other := it.code.node(), c.node()
+			if at == other || !ok && at >= clash.at {
+				return
+			}
+			if key := t.key(it.code); key != nil && bytes.Equal(key, t.key(c)) {
+				clash, ok = conflict{it.code.kind(), at, other}, false
+			}
+		})
+	}
+	return clash, ok
 }
 
-// add returns x with items, which are sorted by hash. A key may be there
-// already; then nothing is copied.
-func (a *indexer) add(x *index, items []item, level int) *index {
+// adder adds the keys of nodes that are new in t to a trie.
+type adder struct{ t *Tree }
+
+// add returns x with items, which are sorted by hash. Where all are there
+// already nothing is copied.
+func (a adder) add(x *trie, items []item, level int) *trie {
 	if len(items) == 0 {
 		return x
 	}
 	if x == nil {
-		x = &index{}
+		x = &trie{}
 	}
 	if x.kids != nil {
 		kids := *x.kids
 		if !a.spread(&kids, items, level) {
 			return x
 		}
-		return &index{kids: &kids}
+		return &trie{kids: &kids}
 	}
-	fresh := a.fresh(x.codes, items)
+	fresh := items
+	if len(x.codes) > 0 {
+		fresh = unknown(x.codes, items)
+	}
 	if len(fresh) == 0 {
 		return x
 	}
 	if len(x.codes)+len(fresh) <= bucketSize {
-		return &index{codes: join(x.codes, fresh)}
+		return &trie{codes: join(x.codes, fresh)}
 	}
-	fresh = append(fresh, a.live(x.codes)...)
-	slices.SortFunc(fresh, byHash)
+	if len(x.codes) > 0 {
+		fresh = append(fresh, a.live(x.codes, fresh[0].hash, level)...)
+		slices.SortFunc(fresh, byHash)
+	}
 	if len(fresh) <= bucketSize || fresh[0].hash == fresh[len(fresh)-1].hash {
-		return &index{codes: join(nil, fresh)} // one key held by many cannot be split
+		return &trie{codes: join(nil, fresh)} // one key held by many cannot be split
 	}
-	kids := new([4]*index)
+	kids := new([4]*trie)
 	a.spread(kids, fresh, level)
-	return &index{kids: kids}
+	return &trie{kids: kids}
 }
 
 // spread adds items below kids and reports whether anything changed.
-func (a *indexer) spread(kids *[4]*index, items []item, level int) (changed bool) {
+func (a adder) spread(kids *[4]*trie, items []item, level int) (changed bool) {
 	for q := range uint64(4) {
 		n := 0
 		for n < len(items) && items[n].hash>>(62-2*level)&3 == q {
@@ -172,42 +221,25 @@ func (a *indexer) spread(kids *[4]*index, items []item, level int) (changed bool
 	return changed
 }
 
-// fresh are the items whose codes are new here. Whom they clash with is noted
-// on the way.
-func (a *indexer) fresh(codes []code, items []item) []item {
-	var out []item
+// unknown are the items whose codes are new here, as a new slice.
+func unknown(codes []code, items []item) (out []item) {
 	for _, it := range items {
-		known := false
-		for _, c := range codes {
-			if c == it.code {
-				known = true
-			} else if c.same(it.code) {
-				a.note(it.code, c)
-			}
-		}
-		if !known {
+		if !slices.Contains(codes, it.code) {
 			out = append(out, it)
 		}
 	}
 	return out
 }
 
-// note records a clash if both nodes hold the same key now.
-func (a *indexer) note(c, d code) {
-	if c.kind() == keyCredential || c.node() == d.node() {
-		return
-	}
-	if key := a.t.key(c); key != nil && bytes.Equal(key, a.t.key(d)) {
-		a.clash = append(a.clash, conflict{c.kind(), c.node(), d.node()})
-	}
-}
-
-// live are the codes that still match the tree.
-func (a *indexer) live(codes []code) []item {
+// live are the codes that still match the tree, of a bucket that hash leads to
+// at this level. A node's new key may have the tag of its old one by chance and
+// belong elsewhere: there it has a code of its own.
+func (a adder) live(codes []code, hash uint64, level int) []item {
 	var out []item
 	for _, c := range codes {
 		if key := a.t.key(c); key != nil {
-			if it := newItem(a.t.suite, c.node(), c.kind(), key); it.code == c {
+			it := newItem(a.t.suite, c.node(), c.kind(), key)
+			if it.code == c && (it.hash^hash)>>(64-2*level) == 0 {
 				out = append(out, it)
 			}
 		}
@@ -232,22 +264,4 @@ func byHash(a, b item) int {
 		return 0
 	}
 	return 1
-}
-
-// indexed gives t the index of base with the keys of t's new nodes, and
-// reports the first key that t holds twice.
-func (t *Tree) indexed(base *index, items []item) (clash conflict, ok bool) {
-	slices.SortFunc(items, byHash)
-	items = slices.Compact(items)
-	a := indexer{t: t}
-	for i := 1; i < len(items); i++ {
-		if items[i].hash == items[i-1].hash {
-			a.note(items[i].code, items[i-1].code)
-		}
-	}
-	t.index = a.add(base, items, 0)
-	if len(a.clash) == 0 {
-		return conflict{}, true
-	}
-	return slices.MinFunc(a.clash, func(a, b conflict) int { return int(a.at) - int(b.at) }), false
 }

@@ -38,7 +38,6 @@ const (
 	CheckRemoveLeaf      = "V-12.1.3-leaf"               // blank, or outside the tree
 	CheckPathLeafKey     = "V-12.4.2-leaf-key"           // path keeps the committer's encryption key
 	CheckPathKeys        = "V-12.4.2-path-keys"          // path key already in the tree
-	CheckTreeHash        = "V-12.4.3.1-tree-hash"        //
 	CheckUnmerged        = "V-12.4.3.1-unmerged-leaf"    //
 	CheckUnmergedBetween = "V-12.4.3.1-unmerged-between" //
 	CheckParentKey       = "V-12.4.3.1-parent-key"       // parent's key in another node

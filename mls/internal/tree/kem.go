@@ -41,24 +41,21 @@ func (t *Tree) NewPath(rand io.Reader, at LeafIndex, leaf LeafNode, signer *suit
 	if err != nil {
 		return nil, err
 	}
-	d := deriver{suite: s, secret: make(suite.Secret, s.Nh())}
-	defer d.erase()
-	if _, err := io.ReadFull(rand, d.secret); err != nil {
+	first := make(suite.Secret, s.Nh())
+	if _, err := io.ReadFull(rand, first); err != nil {
 		return nil, fmt.Errorf("tree: reading randomness: %w", err)
 	}
 	p := &Path{steps: t.filteredRoute(at), Private: &Private{suite: s, at: at, keys: make([]*suite.PrivateKey, t.depth+1)}}
 	p.Private.keys[0] = leafKey
-	for _, step := range p.steps {
-		key, err := d.next(true)
-		if err != nil {
-			return nil, err
-		}
-		p.Private.keys[step.at.Level()] = key
-		p.keys = append(p.keys, key.Public().Bytes())
-		p.secrets = append(p.secrets, d.secret.Clone())
-		d.up()
+	p.secrets = pathSecrets(s, first, len(p.steps))
+	derived, err := nodeKeys(s, p.secrets[:len(p.steps)])
+	if err != nil {
+		return nil, err
 	}
-	p.secrets = append(p.secrets, d.secret.Clone())
+	for k, key := range derived {
+		p.Private.keys[p.steps[k].at.Level()] = key
+		p.keys = append(p.keys, key.Public().Bytes())
+	}
 
 	hashes := t.parentHashes(p.steps, p.keys)
 	leaf.EncryptionKey, leaf.SignatureKey = leafKey.Public().Bytes(), signer.Public()
@@ -75,15 +72,21 @@ func (t *Tree) NewPath(rand io.Reader, at LeafIndex, leaf LeafNode, signer *suit
 func (p *Path) Seal(rand io.Reader, context []byte, added []LeafIndex) (*UpdatePath, error) {
 	s, t := p.Next.suite, p.Next
 	var to []suite.Recipient
+	var err error
 	counts := make([]int, len(p.steps))
 	for k := range p.steps {
-		for _, r := range t.resolution(&p.steps[k], added) {
-			key, err := s.ParsePublic(r.key)
-			if err != nil {
-				return nil, &Invalid{Check: CheckPublicKey, Node: r.at, Err: err}
+		t.recipients(&p.steps[k], added, func(at NodeIndex, raw []byte) bool {
+			var key *suite.PublicKey
+			if key, err = s.ParsePublic(raw); err != nil {
+				err = &Invalid{Check: CheckPublicKey, Node: at, Err: err}
+				return false
 			}
 			to = append(to, suite.Recipient{Key: key, Plaintext: p.secrets[k]})
 			counts[k]++
+			return true
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 	sealed, err := s.SealAll(rand, s.Info(pathLabel, context), to)
@@ -113,11 +116,7 @@ func (p *Path) SecretFor(joiner LeafIndex) suite.Secret {
 }
 
 // Erase destroys the path secrets; Next and Private stay.
-func (p *Path) Erase() {
-	for _, s := range p.secrets {
-		s.Erase()
-	}
-}
+func (p *Path) Erase() { eraseAll(p.secrets) }
 
 // Apply merges another member's path into the tree after proposals (RFC 9420
 // §12.4.2), checking everything that can be checked without private keys and
@@ -140,7 +139,9 @@ func (t *Tree) Apply(committer LeafIndex, u *UpdatePath, added []LeafIndex) (*Tr
 	keys := make([][]byte, len(steps))
 	for k := range steps {
 		at := steps[k].at
-		if want := len(t.resolution(&steps[k], added)); len(u.Nodes[k].EncryptedPathSecret) != want {
+		want := 0
+		t.recipients(&steps[k], added, func(NodeIndex, []byte) bool { want++; return true })
+		if len(u.Nodes[k].EncryptedPathSecret) != want {
 			return nil, invalid(CheckPathCiphertexts, at)
 		}
 		keys[k] = u.Nodes[k].EncryptionKey
@@ -184,44 +185,51 @@ func (p *Private) Open(next *Tree, committer LeafIndex, u *UpdatePath, added []L
 	for k < len(steps) && steps[k].at.Level() < level {
 		k++
 	}
-	if k == len(steps) || k >= len(u.Nodes) {
+	if k == len(steps) || len(steps) != len(u.Nodes) {
 		return nil, nil, invalid(CheckPathDecrypt, p.at.Node())
 	}
-	secret, err := p.openStep(next, &steps[k], u.Nodes[k].EncryptedPathSecret, added, context)
+	first, err := p.openStep(next, &steps[k], u.Nodes[k].EncryptedPathSecret, added, context)
 	if err != nil {
 		return nil, nil, err
 	}
-	d := deriver{suite: p.suite, secret: secret}
-	q := p.Follow(next)
-	for first := k; k < len(steps); k++ {
-		at := steps[k].at
-		key, err := d.next(k == first)
-		if err != nil || k >= len(u.Nodes) || !bytes.Equal(key.Public().Bytes(), u.Nodes[k].EncryptionKey) {
-			d.erase()
-			return nil, nil, &Invalid{Check: CheckPathKey, Node: at, Err: err}
-		}
-		q.keys[at.Level()] = key
+	steps, nodes := steps[k:], u.Nodes[k:]
+	secrets := pathSecrets(p.suite, first, len(steps))
+	defer eraseAll(secrets)
+	keys, err := nodeKeys(p.suite, secrets[:len(steps)])
+	if err != nil {
+		return nil, nil, &Invalid{Check: CheckPathKey, Node: steps[0].at, Err: err}
 	}
-	d.up()
-	return q, d.secret, nil
+	q := p.Follow(next)
+	for k, key := range keys {
+		if !bytes.Equal(key.Public().Bytes(), nodes[k].EncryptionKey) {
+			return nil, nil, invalid(CheckPathKey, steps[k].at)
+		}
+		q.keys[steps[k].at.Level()] = key
+	}
+	return q, secrets[len(steps)].Clone(), nil
 }
 
 // openStep decrypts the path secret of one step with the key of that node of
 // the copath's resolution which is the member's own or above it.
 func (p *Private) openStep(next *Tree, s *step, cts []HPKECiphertext, added []LeafIndex, context []byte) (suite.Secret, error) {
-	for i, r := range next.resolution(s, added) {
-		if !r.at.covers(p.at) {
-			continue
+	var with *suite.PrivateKey
+	at, n := s.at, 0
+	next.recipients(s, added, func(r NodeIndex, public []byte) bool {
+		if r.covers(p.at) {
+			if key := p.key(r.Level()); key != nil && bytes.Equal(key.Public().Bytes(), public) {
+				with, at = key, r
+				return false
+			}
 		}
-		key := p.key(r.at.Level())
-		if key == nil || !bytes.Equal(key.Public().Bytes(), r.key) || i >= len(cts) {
-			continue
-		}
-		secret, err := p.suite.OpenInfo(key, p.suite.Info(pathLabel, context), cts[i])
-		if err != nil || len(secret) != p.suite.Nh() {
-			return nil, &Invalid{Check: CheckPathDecrypt, Node: r.at, Err: err}
-		}
-		return secret, nil
+		n++
+		return true
+	})
+	if with == nil || n >= len(cts) {
+		return nil, invalid(CheckPathDecrypt, at)
 	}
-	return nil, invalid(CheckPathDecrypt, s.at)
+	secret, err := p.suite.OpenInfo(with, p.suite.Info(pathLabel, context), cts[n])
+	if err != nil || len(secret) != p.suite.Nh() {
+		return nil, &Invalid{Check: CheckPathDecrypt, Node: at, Err: err}
+	}
+	return secret, nil
 }

@@ -5,7 +5,12 @@ package tree
 // indices of 21 bits leave room for a tag in the key index.
 const MaxDepth = 20
 
-// bucketSize is how many entries a bucket of the key index holds before it
+// bucketSize is how many codes a bucket of the key index holds before it
 // splits. Larger buckets cost bytes per commit, smaller ones bytes per member;
 // 12 is the measured middle.
 const bucketSize = 12
+
+// recentSize is how many keys an index keeps beside its trie. It is a few
+// commits' worth: rival commits of one parent then cost their path and a
+// short list, and the trie is copied for several commits at once.
+const recentSize = 64

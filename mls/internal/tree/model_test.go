@@ -37,7 +37,9 @@ type world struct {
 	made int
 }
 
-type randReader struct{ r interface{ Read([]byte) (int, error) } }
+type randReader struct {
+	r interface{ Read([]byte) (int, error) }
+}
 
 func (r *randReader) Read(p []byte) (int, error) { return r.r.Read(p) }
 
@@ -229,7 +231,7 @@ func (w *world) verify(t fataler, st *state) {
 	}
 	for at := range NodeIndex(2*st.tree.Size() - 1) {
 		var got []NodeIndex
-		st.tree.resolve(st.tree.walkTo(at), at, func(at NodeIndex, _ []byte) bool { got = append(got, at); return true })
+		st.tree.resolve(st.tree.reach(at), at, func(at NodeIndex, _ []byte) bool { got = append(got, at); return true })
 		if want := st.model.resolution(at); !slices.Equal(got, want) {
 			t.Fatalf("resolution of %d is %v, want %v", at, got, want)
 		}

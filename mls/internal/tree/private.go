@@ -64,25 +64,29 @@ func (p *Private) key(level int) *suite.PrivateKey {
 // up, derived from the path secret of a Welcome (RFC 9420 §12.4.3.1). It fails
 // with CheckJoinPathKey where they are not the tree's.
 func (p *Private) Join(t *Tree, committer LeafIndex, pathSecret suite.Secret) (*Private, error) {
-	next := p.Follow(t)
 	level := commonLevel(p.at, committer)
 	if level == 0 || level > t.depth || len(pathSecret) != p.suite.Nh() {
 		return nil, invalid(CheckJoinPathKey, p.at.Node())
 	}
-	d := deriver{suite: p.suite, secret: pathSecret.Clone()}
-	defer d.erase()
-	first := true
-	for ; level <= t.depth; level++ {
-		at := p.at.ancestor(level)
-		want := t.EncryptionKey(at)
-		if want == nil && !first {
-			continue // not on the filtered direct path
+	// The common ancestor, and above it what is on the filtered direct path.
+	steps := []NodeIndex{p.at.ancestor(level)}
+	for level++; level <= t.depth; level++ {
+		if at := p.at.ancestor(level); t.EncryptionKey(at) != nil {
+			steps = append(steps, at)
 		}
-		key, err := d.next(first)
-		if err != nil || !bytes.Equal(key.Public().Bytes(), want) {
-			return nil, &Invalid{Check: CheckJoinPathKey, Node: at, Err: err}
+	}
+	secrets := pathSecrets(p.suite, pathSecret.Clone(), len(steps))
+	defer eraseAll(secrets)
+	keys, err := nodeKeys(p.suite, secrets[:len(steps)])
+	if err != nil {
+		return nil, &Invalid{Check: CheckJoinPathKey, Node: steps[0], Err: err}
+	}
+	next := p.Follow(t)
+	for k, at := range steps {
+		if !bytes.Equal(keys[k].Public().Bytes(), t.EncryptionKey(at)) {
+			return nil, invalid(CheckJoinPathKey, at)
 		}
-		next.keys[level], first = key, false
+		next.keys[at.Level()] = keys[k]
 	}
 	return next, nil
 }
@@ -130,25 +134,36 @@ func DecodePrivate(s *suite.Suite, r *wire.Reader) *Private {
 	return p
 }
 
-// deriver walks up a chain of path secrets (RFC 9420 §7.4):
+// pathSecrets is the chain of n path secrets from the first up, which it keeps,
+// and the one after (RFC 9420 §7.4):
 //
 //	path_secret[n] = DeriveSecret(path_secret[n-1], "path")
-//	node_secret[n] = DeriveSecret(path_secret[n], "node")
-type deriver struct {
-	suite  *suite.Suite
-	secret suite.Secret // path_secret[n]; owned
-}
-
-// next steps up, unless stay, and derives the node's key.
-func (d *deriver) next(stay bool) (*suite.PrivateKey, error) {
-	if !stay {
-		d.up()
+func pathSecrets(s *suite.Suite, first suite.Secret, n int) []suite.Secret {
+	chain := make([]suite.Secret, n+1)
+	chain[0] = first
+	for k := range n {
+		chain[k+1] = s.DeriveSecret(chain[k], "path")
 	}
-	node := d.suite.DeriveSecret(d.secret, "node")
-	defer node.Erase()
-	return d.suite.DeriveKeyPair(node)
+	return chain
 }
 
-func (d *deriver) up() { d.suite.ExpandInto(d.secret, d.secret, "path", nil) }
+// nodeKeys are the keys of path secrets, derived on all cores:
+//
+//	node_secret[n] = DeriveSecret(path_secret[n], "node")
+//	node_priv[n], node_pub[n] = KEM.DeriveKeyPair(node_secret[n])
+func nodeKeys(s *suite.Suite, secrets []suite.Secret) ([]*suite.PrivateKey, error) {
+	keys := make([]*suite.PrivateKey, len(secrets))
+	err := suite.ForEach(len(secrets), func(k int) (err error) {
+		node := s.DeriveSecret(secrets[k], "node")
+		defer node.Erase()
+		keys[k], err = s.DeriveKeyPair(node)
+		return err
+	})
+	return keys, err
+}
 
-func (d *deriver) erase() { d.secret.Erase() }
+func eraseAll(secrets []suite.Secret) {
+	for _, s := range secrets {
+		s.Erase()
+	}
+}

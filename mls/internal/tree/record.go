@@ -138,6 +138,9 @@ func (l *loader) node(hash []byte, first LeafIndex, level int) (*node, error) {
 	if len(value) == 0 || !bytes.Equal(l.suite.AppendHash(nil, value[1:]), hash) {
 		return nil, fmt.Errorf("tree: load: record %x is damaged", hash)
 	}
+	if flags := value[0]; flags > leftVoid|rightVoid || level == 0 && flags != 0 {
+		return nil, errRecord
+	}
 	r := wire.NewReader(value[1:])
 	if level == 0 {
 		return l.leafNode(r, hash, first)

@@ -71,22 +71,16 @@ func (t *Tree) resolve(n *node, at NodeIndex, visit func(at NodeIndex, body []by
 	return true
 }
 
-// resolution lists the nodes that can read what is encrypted to a copath node,
-// leaving out the leaves added in the same commit (RFC 9420 §7.6).
-func (t *Tree) resolution(s *step, added []LeafIndex) (out []recipient) {
+// recipients calls visit for the nodes that can read what is encrypted to a
+// copath node: its resolution without the leaves added in the same commit
+// (RFC 9420 §7.6).
+func (t *Tree) recipients(s *step, added []LeafIndex, visit func(at NodeIndex, key []byte) bool) {
 	t.resolve(s.sibling, s.copath, func(at NodeIndex, body []byte) bool {
-		if !at.IsLeaf() || !contains(added, at.Leaf()) {
-			out = append(out, recipient{at, keyOf(body)})
+		if len(added) > 0 && at.IsLeaf() && contains(added, at.Leaf()) {
+			return true
 		}
-		return true
+		return visit(at, keyOf(body))
 	})
-	return out
-}
-
-// recipient is one node of a resolution.
-type recipient struct {
-	at  NodeIndex
-	key []byte
 }
 
 // parentHashes are the parent_hash fields along a filtered direct path with

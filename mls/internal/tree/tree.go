@@ -14,7 +14,7 @@ type Tree struct {
 	suite   *suite.Suite
 	root    *node
 	depth   int
-	index   *index
+	index   index
 	support *support
 }
 

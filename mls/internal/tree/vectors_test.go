@@ -135,7 +135,7 @@ func TestVectorsTreeValidation(t *testing.T) {
 			t.Fatalf("case %d: %d nodes, want %d", i, 2*tree.Size()-1, len(c.Hashes))
 		}
 		for at := range NodeIndex(len(c.Hashes)) {
-			n := tree.walkTo(at)
+			n := tree.reach(at)
 			if got := n.hash(s.Nh()); !bytes.Equal(got, c.Hashes[at]) {
 				t.Errorf("case %d: hash of node %d is %x, want %x", i, at, got, c.Hashes[at])
 			}
@@ -160,18 +160,6 @@ func TestVectorsTreeValidation(t *testing.T) {
 		}
 	}
 	t.Logf("vectors tree-validation.json %d ok", len(cases))
-}
-
-// walkTo is nodeAt that cuts nodes out of void subtrees.
-func (t *Tree) walkTo(at NodeIndex) *node {
-	n := t.root
-	for level := t.depth; level > at.Level(); level-- {
-		left, right := n.children(t.suite.Nh())
-		if n = left; at>>level&1 == 1 {
-			n = right
-		}
-	}
-	return n
 }
 
 type treeKEMCase struct {
@@ -222,12 +210,11 @@ func (c *treeKEMCase) privates(t *testing.T, tree *Tree) map[LeafIndex]*Private 
 		}
 		p := NewPrivate(s, l.Index, leaf).Follow(tree)
 		for _, secret := range l.Secrets {
-			d := deriver{suite: s, secret: suite.Secret(secret.Secret).Clone()}
-			key, err := d.next(true)
+			keys, err := nodeKeys(s, []suite.Secret{suite.Secret(secret.Secret)})
 			if err != nil {
 				t.Fatal(err)
 			}
-			p.keys[secret.Node.Level()] = key
+			p.keys[secret.Node.Level()] = keys[0]
 		}
 		for level, key := range p.keys {
 			at := l.Index.ancestor(level)
