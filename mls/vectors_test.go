@@ -174,7 +174,7 @@ func equal(t *testing.T, what string, got, want []byte) {
 	}
 }
 
-func noError(t *testing.T, what string, err error) {
+func noError(t testing.TB, what string, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatalf("%s: %v", what, err)
