@@ -1,6 +1,8 @@
 package tree
 
 import (
+	"slices"
+
 	"github.com/covey-p2p/covey/mls/internal/suite"
 	"github.com/covey-p2p/covey/mls/internal/wire"
 )
@@ -29,7 +31,12 @@ func (n *UpdatePathNode) Encode(w *wire.Writer) {
 func (n *UpdatePathNode) Decode(r *wire.Reader) {
 	*n = UpdatePathNode{EncryptionKey: r.Opaque()}
 	v := r.Vector()
+	total := v.Len()
 	for v.More() {
+		if len(n.EncryptedPathSecret) == 1 { // all are as long as the first
+			first := total - v.Len()
+			n.EncryptedPathSecret = slices.Grow(n.EncryptedPathSecret, v.Len()/first)
+		}
 		var c HPKECiphertext
 		c.Decode(v)
 		n.EncryptedPathSecret = append(n.EncryptedPathSecret, c)
