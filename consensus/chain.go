@@ -1,6 +1,9 @@
 package consensus
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Chain is the tree of epochs one member knows of a group, the votes it heard,
 // and the head that follows from them. What it answers is a function of what
@@ -27,7 +30,7 @@ type Chain struct {
 	waiting map[EpochID][]*seat // who voted for a head not known yet
 
 	gone      memory[EpochID, goneEpoch] // left with Prune
-	stray     memory[EpochID, goneEpoch] // came too late to be in the tree
+	stray     memory[EpochID, goneEpoch] // by a header's word, on what left
 	refused   memory[CommitID, struct{}]
 	contested memory[EpochID, struct{}]
 	counts    Counts
@@ -112,7 +115,7 @@ func (c *Chain) admit(k Candidate) Status {
 	if n := c.commits[k.ID]; n != nil {
 		return c.again(n, k)
 	}
-	if _, ok := c.left(k.Child.ID); ok {
+	if c.gone.has(k.Child.ID) {
 		c.counts.Stale++
 		return AddStale
 	}
@@ -133,11 +136,16 @@ func (c *Chain) again(n *node, k Candidate) Status {
 	switch {
 	case n.Child.ID == k.Child.ID && n.Parent == k.Parent:
 		return c.merge(n, k)
-	case n.Header && (!k.Header || compareEpochs(k.Child.ID, n.Child.ID) < 0):
+	case n.Header && (!k.Header || lower(&k, &n.Candidate)):
 		return c.replace(n, k)
 	}
 	c.counts.Unfit++
 	return AddUnfit
+}
+
+// lower orders what two headers claim of one commit.
+func lower(a, b *Candidate) bool {
+	return cmp.Or(compareEpochs(a.Child.ID, b.Child.ID), compareEpochs(a.Parent, b.Parent)) < 0
 }
 
 // clash takes in a candidate that leads to an epoch in the tree, under another
@@ -229,6 +237,7 @@ func (c *Chain) attach(p *node, k Candidate) Status {
 	n.hang(p)
 	c.epochs[k.Child.ID] = n
 	c.commits[k.ID] = n
+	strayed := c.stray.drop(k.Child.ID) // what claimed it from without lied
 	if n.Header {
 		c.become(n, Named)
 	} else {
@@ -239,6 +248,9 @@ func (c *Chain) attach(p *node, k Candidate) Status {
 	}
 	c.seatCommit(n)
 	c.known(k.Child.ID)
+	if strayed {
+		c.reseatAll()
+	}
 	c.adopt(k.Child.ID)
 	return AddHeld
 }

@@ -281,10 +281,50 @@ func TestPrune(t *testing.T) {
 	late.Child.Roster = w.root.Roster
 	c.Add(late)
 	c.Hear(Vote{Account: account("alice"), Seq: 4*10 + 1, Head: epochID("X")})
-	if at, ok := c.Standing(account("alice")); ok {
-		t.Errorf("alice stands %v", at)
+	for _, c := range []*Chain{c, Restore(c.Snapshot())} {
+		if at, ok := c.Standing(account("alice")); ok {
+			t.Errorf("alice stands %v", at)
+		}
+		c.check()
 	}
-	c.check()
+}
+
+// A header that claims, on a branch that left, the child of a commit to come
+// does not keep that commit out: neither when it came after the branch left,
+// nor when it left with it.
+func TestLyingHeadersThatLeft(t *testing.T) {
+	w := parse(t, `
+		group alice bob carol
+		A . alice change slot=0
+		A2 A bob change slot=0
+		L . carol change slot=2 header child=X
+		X A2 carol change slot=0
+		vote carol X seq=40`)
+	lie, x := w.inputs[2].candidate, w.inputs[3].candidate
+	lie.Child.Number, x.Child.Number = 6, 8
+	for _, early := range []bool{true, false} {
+		c := w.run(w.inputs[:2])
+		if early {
+			c.Add(lie)
+		}
+		if _, err := c.Prune(epochID("A2")); err != nil {
+			t.Fatal(err)
+		}
+		if _, status := c.Add(lie); status != AddStale {
+			t.Error(status)
+		}
+		c.Hear(w.inputs[4].vote)
+		if _, ok := c.Standing(account("carol")); ok {
+			t.Error("the vote names what left")
+		}
+		if _, status := c.Add(x); status != AddHeld || c.Head() != epochID("X") || c.Weight(x.ID) != 1 {
+			t.Errorf("early %v: %v\n%s", early, status, c.Describe(named))
+		}
+		if at, _ := c.Standing(account("carol")); at != epochID("X") {
+			t.Errorf("carol stands %v", at)
+		}
+		c.check()
+	}
 }
 
 // NextSeq gives numbers that count, each once, until none is left.
@@ -314,6 +354,7 @@ func TestNextSeq(t *testing.T) {
 	if seq, ok := c.NextSeq(account("carol"), epochID("A2")); !ok || seq != 60 {
 		t.Errorf("the next height: %d %v", seq, ok)
 	}
+	c = w.run(w.inputs)
 	c.Hear(Vote{Account: account("carol"), Seq: 63, Head: epochID("A2")})
 	if seq, ok := c.NextSeq(account("carol"), epochID("B")); ok {
 		t.Errorf("back from a higher one: %d", seq)

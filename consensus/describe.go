@@ -76,7 +76,7 @@ func (p *painter) draw(n *node, c *Chain, text, indent string) {
 		p.lines = append(p.lines, [2]string{text, p.note(n, c)})
 		return
 	}
-	if who := p.stands[n]; len(who) > 0 && n.parent != nil {
+	if who := p.stands[n]; len(who) > 0 {
 		text += " (" + strings.Join(who, " ") + ")"
 	}
 	if len(children) == 1 {

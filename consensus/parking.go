@@ -9,7 +9,7 @@ import (
 type parking struct {
 	spots    map[CommitID]spot
 	byParent map[EpochID][]CommitID
-	byAuthor map[Account]int
+	byAuthor map[Account][]CommitID // the oldest first
 	came     uint64
 }
 
@@ -22,7 +22,7 @@ func newParking() parking {
 	return parking{
 		spots:    map[CommitID]spot{},
 		byParent: map[EpochID][]CommitID{},
-		byAuthor: map[Account]int{},
+		byAuthor: map[Account][]CommitID{},
 	}
 }
 
@@ -67,7 +67,7 @@ func (p *parking) put(k Candidate) {
 	p.came++
 	p.spots[k.ID] = spot{k, p.came}
 	p.byParent[k.Parent] = append(p.byParent[k.Parent], k.ID)
-	p.byAuthor[k.Author]++
+	p.byAuthor[k.Author] = append(p.byAuthor[k.Author], k.ID)
 }
 
 func (p *parking) drop(id CommitID) (Candidate, bool) {
@@ -76,13 +76,8 @@ func (p *parking) drop(id CommitID) (Candidate, bool) {
 		return Candidate{}, false
 	}
 	delete(p.spots, id)
-	p.byParent[s.Parent] = slices.DeleteFunc(p.byParent[s.Parent], func(x CommitID) bool { return x == id })
-	if len(p.byParent[s.Parent]) == 0 {
-		delete(p.byParent, s.Parent)
-	}
-	if p.byAuthor[s.Author]--; p.byAuthor[s.Author] == 0 {
-		delete(p.byAuthor, s.Author)
-	}
+	without(p.byParent, s.Parent, id)
+	without(p.byAuthor, s.Author, id)
 	return s.Candidate, true
 }
 
@@ -101,13 +96,24 @@ func (p *parking) take(parent EpochID) []Candidate {
 // crowded returns the oldest candidate of the author who has most.
 func (p *parking) crowded() Candidate {
 	var worst spot
-	for _, s := range p.spots {
-		more := p.byAuthor[s.Author] - p.byAuthor[worst.Author]
-		if worst.came == 0 || more > 0 || more == 0 && s.came < worst.came {
-			worst = s
+	for author, ids := range p.byAuthor {
+		oldest := p.spots[ids[0]]
+		more := len(ids) - len(p.byAuthor[worst.Author])
+		if worst.came == 0 || author != worst.Author && (more > 0 || more == 0 && oldest.came < worst.came) {
+			worst = oldest
 		}
 	}
 	return worst.Candidate
+}
+
+// without takes id off the list under key, and the list away with the last.
+func without[K comparable](lists map[K][]CommitID, key K, id CommitID) {
+	rest := slices.DeleteFunc(lists[key], func(x CommitID) bool { return x == id })
+	if len(rest) == 0 {
+		delete(lists, key)
+	} else {
+		lists[key] = rest
+	}
 }
 
 // Missing returns the parents that parked candidates name and nobody has
@@ -142,6 +148,16 @@ func newMemory[K comparable, V any](most int) memory[K, V] {
 }
 
 func (m *memory[K, V]) has(k K) bool { _, ok := m.known[k]; return ok }
+
+// drop forgets k and reports whether it was known.
+func (m *memory[K, V]) drop(k K) bool {
+	if !m.has(k) {
+		return false
+	}
+	delete(m.known, k)
+	m.order = slices.DeleteFunc(m.order, func(x K) bool { return x == k })
+	return true
+}
 
 func (m *memory[K, V]) put(k K, v V) {
 	if !m.has(k) {

@@ -82,7 +82,11 @@ func (c *Chain) Prune(root EpochID) (Pruned, error) {
 		case n.parent != nil:
 			out.Spine = append(out.Spine, n.Candidate)
 		}
-		c.gone.put(n.Child.ID, goneEpoch{n.number(), n.Child.Roster, above})
+		if g := (goneEpoch{n.number(), n.Child.Roster, above}); n.Header {
+			c.stray.put(n.Child.ID, g) // a header may have lied about its child
+		} else {
+			c.gone.put(n.Child.ID, g)
+		}
 		delete(c.epochs, n.Child.ID)
 	}
 	out.Spine = append(out.Spine, r.Candidate)
@@ -90,7 +94,19 @@ func (c *Chain) Prune(root EpochID) (Pruned, error) {
 	for _, n := range leaving[1:] {
 		c.become(n, Erased)
 	}
+	c.abandon()
 	return out, nil
+}
+
+// abandon drops the parked that claim to lead to what left: headers that lie.
+func (c *Chain) abandon() {
+	for _, k := range c.parked.list() {
+		if c.gone.has(k.Child.ID) {
+			c.parked.drop(k.ID)
+			c.turn(k, Parked, Erased)
+			c.counts.Stale++
+		}
+	}
 }
 
 // reroot cuts r off from what came before it.
@@ -164,14 +180,7 @@ func (c *Chain) uproot(n *node) []Candidate {
 			delete(c.commits, id)
 		}
 	}
-	for _, s := range c.seated() {
-		for _, v := range s.votes {
-			if c.weigh(v) == VoteWaits && !slices.Contains(c.waiting[v.Head], s) {
-				c.waiting[v.Head] = append(c.waiting[v.Head], s)
-			}
-		}
-		c.reseat(s)
-	}
+	c.reseatAll()
 	p := n.parent
 	p.children = slices.DeleteFunc(p.children, func(m *node) bool { return m == n })
 	if p.lighter(n) {

@@ -105,7 +105,7 @@ func (r *reference) atOrBelow(id, above EpochID) bool {
 	return false
 }
 
-func member(list []Account, a Account) bool {
+func isIn(list []Account, a Account) bool {
 	for _, x := range list {
 		if x == a {
 			return true
@@ -148,7 +148,7 @@ func (r *reference) counts(v Vote) bool {
 		return false
 	}
 	inTurn := v.Seq >= r.params.Turns*e.Number && v.Seq < r.params.Turns*(e.Number+r.params.Slack+1)
-	return (inTurn || r.twist == "no cap on turns") && (member(e.Roster, v.Account) || r.twist == "strangers vote")
+	return (inTurn || r.twist == "no cap on turns") && (isIn(e.Roster, v.Account) || r.twist == "strangers vote")
 }
 
 // base returns the epoch the latest vote of an account that counts names, or

@@ -116,6 +116,19 @@ func (c *Chain) reseat(s *seat) {
 	s.voted = voted
 }
 
+// reseatAll finds all places anew, after epochs that were known no longer are,
+// or no longer are where they were.
+func (c *Chain) reseatAll() {
+	for _, s := range c.seated() {
+		for _, v := range s.votes {
+			if c.weigh(v) == VoteWaits && !slices.Contains(c.waiting[v.Head], s) {
+				c.waiting[v.Head] = append(c.waiting[v.Head], s)
+			}
+		}
+		c.reseat(s)
+	}
+}
+
 // count adds the weight of s, or takes it away, wherever it counts below top,
 // which its base is at or below.
 func (c *Chain) count(s *seat, by int, top *node) {
