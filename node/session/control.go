@@ -79,7 +79,10 @@ type control struct {
 	// Certificate lets a side that never met the device count its account.
 	Certificate []byte `cbor:"4,keyasint,omitempty"`
 	Body        []byte `cbor:"5,keyasint"`
-	Signature   []byte `cbor:"6,keyasint,omitempty"`
+	// Count grows by one with each statement of a device: one of mine that is
+	// beyond my count was made by a later copy of these rows (heal.go).
+	Count     uint64 `cbor:"7,keyasint"`
+	Signature []byte `cbor:"6,keyasint,omitempty"`
 }
 
 const (
@@ -98,6 +101,9 @@ func (c control) signed(group GroupID) []byte {
 // state signs a statement of this device.
 func (s *Session) state(kind controlKind, body any) []byte {
 	c := control{Version: controlVersion, Kind: kind, Device: s.cfg.Self.Device, Body: encode(body)}
+	s.meta.Stated++
+	c.Count = s.meta.Stated
+	s.saveMeta()
 	if kind < controlIntent {
 		c.Certificate = s.cfg.Self.Certificate
 	}

@@ -50,6 +50,7 @@ func (s *Session) standing() {
 		}
 	case at != nil && at.epoch != nil && !s.unopenable[d.Rival.ID]:
 		s.askAll()
+		s.wake(s.now + offerAgain)
 	case s.meta.Status == statusMember:
 		s.become(statusStranded, "the group went on without this side for longer than its old keys are kept")
 		s.notify(Notice{Kind: NoticeStranded, Epoch: s.chain.Best(), Number: d.Rival.Child.Number, Count: d.Weight, Of: d.Of,
@@ -77,7 +78,6 @@ func (s *Session) askAll() {
 	for _, p := range sortedPeers(s.peers) {
 		s.askAround(p)
 	}
-	s.wake(s.now + offerAgain)
 }
 
 func sortedPeers(m map[Peer]*peer) []Peer {

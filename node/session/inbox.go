@@ -193,7 +193,7 @@ func (s *Session) takeMessage(h *held, e *envelope, body []byte) outcome {
 
 // deliver puts a message into the history, once.
 func (s *Session) deliver(h *held, order uint32, author Device, account Account, m *message) {
-	s.arrived(author, h.id)
+	s.heard(author, h)
 	id := m.id(author)
 	if _, dup := s.mids[id]; dup {
 		s.count(DropRepeat)
@@ -246,6 +246,14 @@ func (s *Session) accountOf(h *held, d Device) (Account, bool) {
 	return Account{}, false
 }
 
+// heard notes that a device took part just now.
+func (s *Session) heard(d Device, h *held) {
+	s.lastHeard[d] = s.now
+	if h != nil {
+		s.arrived(d, h.id)
+	}
+}
+
 // logged reports whether an envelope is in the log.
 func (s *Session) logged(id EnvelopeID) bool { _, ok := s.log[id]; return ok }
 
@@ -254,6 +262,7 @@ func (s *Session) logEnvelope(id EnvelopeID, e *envelope) {
 	l := logged{e.order, uint32(len(e.raw))}
 	s.log[id] = l
 	s.set.Add(item(id, e.order))
+	s.logBytes += len(e.raw)
 	s.save(rowEnvelope(id, l), e.raw, EpochID{})
 }
 

@@ -68,6 +68,10 @@ const (
 	// maxRounds is how many commits one Step may make: alone in a group there is
 	// nobody to wait for, so all that was asked for is done at once.
 	maxRounds = 64
+	// silentAhead caps those ahead who were not heard lately; onlineFor is how
+	// lately: twice the time in which every member of a busy group speaks.
+	silentAhead = 16
+	onlineFor   = 120_000
 	// gather is how long even the first in line waits for what others ask for
 	// at the same time: a fraction of a hop.
 	gather = 100
@@ -111,11 +115,24 @@ const (
 	receiptWait  = 1000
 	receiptShare = 125
 	maxReceipts  = 512
+	// gapAsk is how long a message that others have seen may be on its way
+	// before it is asked for, gapTell before the faces are told.
+	gapAsk  = 2000
+	gapTell = 60_000
 	// maxGaps bounds the messages known to be missing.
 	maxGaps = 256
 	// forkKeep is how long the state before a commit is kept for a rival, where
 	// neither agreement nor the window ended it: three days, a long weekend.
 	forkKeep = 72 * 3600_000
+	// logKeep is how long the ciphertexts are kept for those who are away, and
+	// maxLogBytes how much of them: what a phone can spare for one group.
+	logKeep     = 90 * 24 * 3600_000
+	maxLogBytes = 256 << 20
+	// treeKeep is how many epochs the tree goes back, headers only beyond the
+	// window: so long can a side be apart and still be let in by proof.
+	treeKeep = 1024
+	// trimEvery is how often old ends are looked for.
+	trimEvery = 3600_000
 	// readKeep is how long messages of a branch left behind can be read: a
 	// week, as long as their authors may be away.
 	readKeep = 7 * 24 * 3600_000

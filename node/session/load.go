@@ -141,6 +141,7 @@ func (s *Session) loadLog(l *loader) {
 		}
 		s.log[id] = entry
 		s.set.Add(item(id, entry.order))
+		s.logBytes += int(entry.size)
 	})
 	l.each("m/", func(key string) {
 		var id MessageID

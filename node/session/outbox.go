@@ -26,6 +26,7 @@ type sent struct {
 	// For the audience guard (retain.go): the head it was written or last
 	// protected under, and, of the branches it lost, whom they had removed.
 	Under  EpochID   `cbor:"12,keyasint"`
+	Held   bool      `cbor:"15,keyasint,omitempty"` // by the audience guard, and said so
 	Shut   []Account `cbor:"11,keyasint,omitempty"`
 	Number uint64    `cbor:"13,keyasint"`
 }
@@ -71,9 +72,21 @@ func (s *Session) flushOutbox() {
 		return
 	}
 	for _, id := range s.outOrder() {
-		if m := s.outbox[id]; m.Epoch == (EpochID{}) && s.audible(m, h) {
-			s.protect(h, id, m)
+		m := s.outbox[id]
+		if m.Epoch != (EpochID{}) {
+			continue
 		}
+		if !s.audible(m, h) {
+			if !m.Held {
+				m.Held = true
+				s.saveSent(id, m)
+				s.notify(Notice{Kind: NoticeSent, ID: m.ID, Message: id, State: StateQueued,
+					Reason: "held back: somebody would read it who had been removed when it was written"})
+			}
+			continue
+		}
+		m.Held = false
+		s.protect(h, id, m)
 	}
 }
 

@@ -73,3 +73,20 @@ func (s *Session) lacks(id MessageID) {
 		s.gaps[id] = s.now
 	}
 }
+
+// chase asks for messages that are missing, and says so if they do not come.
+func (s *Session) chase() {
+	for _, id := range sortedNames(s.gaps) {
+		since := s.gaps[id]
+		switch {
+		case s.now < since+gapAsk:
+			s.wake(since + gapAsk)
+		case s.now < since+gapTell:
+			s.askAll()
+			s.wake(since + gapTell)
+		default:
+			delete(s.gaps, id)
+			s.notify(Notice{Kind: NoticeGap, Message: id, Reason: "a message that others have seen has not come, and nobody who can be reached has it"})
+		}
+	}
+}

@@ -67,11 +67,14 @@ type Session struct {
 	anchors map[EpochID]*anchor
 	hints   map[[4]byte][]EpochID
 
-	log     map[EnvelopeID]logged
-	set     reconcile.Set
-	parked  parking
-	refused memory[EnvelopeID]
-	peers   map[Peer]*peer
+	log       map[EnvelopeID]logged
+	set       reconcile.Set
+	logBytes  int
+	trimmed   Time // when trim last looked
+	parked    parking
+	refused   memory[EnvelopeID]
+	peers     map[Peer]*peer
+	lastHeard map[Device]Time // when a device last took part: a hint who is online
 
 	own         map[EpochID]CommitID // by parent: never two commits of mine on one
 	wishes      map[IntentID]*wish
@@ -113,6 +116,7 @@ type meta struct {
 	Status  status  `cbor:"9,keyasint"`
 	Why     string  `cbor:"10,keyasint,omitempty"`
 	VoteSeq uint64  `cbor:"11,keyasint"`
+	Stated  uint64  `cbor:"18,keyasint"` // statements of mine so far
 	Head    EpochID `cbor:"15,keyasint"` // as the faces were told
 	Sent    uint64  `cbor:"14,keyasint"` // messages of mine so far
 	Joined  EpochID `cbor:"12,keyasint"` // the epoch this device began with
@@ -140,7 +144,7 @@ func newSession(cfg Config, group GroupID, now Time) *Session {
 		cfg: cfg, pace: cfg.Pace.orDefault(), group: group, wall: now, now: now,
 		held: map[EpochID]*held{}, tags: map[Tag]EpochID{}, certs: map[certKey]Certificate{},
 		anchors: map[EpochID]*anchor{}, hints: map[[4]byte][]EpochID{},
-		log: map[EnvelopeID]logged{}, peers: map[Peer]*peer{},
+		log: map[EnvelopeID]logged{}, peers: map[Peer]*peer{}, lastHeard: map[Device]Time{},
 		own: map[EpochID]CommitID{}, wishes: map[IntentID]*wish{}, pool: map[IntentID]*pooled{},
 		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
 		lastVote: map[Account]consensus.Vote{}, unopenable: map[CommitID]bool{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
@@ -241,7 +245,9 @@ func (s *Session) finish() Effects {
 	s.flushOutbox()
 	s.releaseWelcomes()
 	s.receipts()
+	s.chase()
 	s.reap()
+	s.trim()
 	s.remind()
 	fx := s.fx
 	s.fx = Effects{}

@@ -59,8 +59,10 @@ func (s *Session) takeStatement(from Peer, body []byte, e *envelope, h *held) ou
 		s.count(DropStranger)
 		return outRefused
 	}
-	if h != nil {
-		s.arrived(c.Device, h.id)
+	s.heard(c.Device, h)
+	if c.Device == s.cfg.Self.Device && c.Count > s.meta.Stated {
+		s.grewStale("a statement of this device that it does not remember")
+		return outLogged
 	}
 	switch c.Kind {
 	case controlVote:
@@ -96,10 +98,6 @@ func (s *Session) takeVote(account Account, c *control) outcome {
 	if decode(c.Body, &b) != nil {
 		s.count(DropControl)
 		return outRefused
-	}
-	if c.Device == s.cfg.Self.Device && b.Seq > s.meta.VoteSeq {
-		s.grewStale("a vote of this device that it does not remember")
-		return outLogged
 	}
 	v := consensus.Vote{Account: account, Device: c.Device, Seq: b.Seq, Head: b.Head}
 	if h := s.held[b.Head]; h != nil && h.roster != nil {

@@ -1,0 +1,99 @@
+package session
+
+import "slices"
+
+// What grows without end is cut at its old end: the log, the names of messages
+// in it, and the tree.
+
+// trim cuts, rarely, as each cut looks at everything.
+func (s *Session) trim() {
+	if s.now < s.trimmed+trimEvery && s.logBytes <= maxLogBytes {
+		return
+	}
+	s.trimmed = s.now
+	s.trimTree()
+	floor := s.meta.Floor
+	for _, h := range s.held {
+		if h.since+logKeep < s.now {
+			floor = max(floor, uint32(h.number))
+		}
+	}
+	if s.logBytes > maxLogBytes {
+		floor = max(floor, s.bytesAbove(maxLogBytes*3/4))
+	}
+	if floor > s.meta.Floor {
+		s.cutLog(floor)
+	}
+}
+
+// bytesAbove is the lowest order from which on the log has at most so many bytes.
+func (s *Session) bytesAbove(most int) uint32 {
+	sizes := map[uint32]int{}
+	var orders []uint32
+	for _, l := range s.log {
+		if sizes[l.order] == 0 {
+			orders = append(orders, l.order)
+		}
+		sizes[l.order] += int(l.size)
+	}
+	slices.Sort(orders)
+	sum := 0
+	for i, o := range slices.Backward(orders) {
+		if sum += sizes[o]; sum > most && i+1 < len(orders) {
+			return orders[i+1]
+		}
+	}
+	return s.meta.Floor
+}
+
+// cutLog lets go of what lies below an order.
+func (s *Session) cutLog(floor uint32) {
+	s.meta.Floor = floor
+	s.saveMeta()
+	for _, id := range sortedIDs(s.log) {
+		if l := s.log[id]; l.order < floor {
+			delete(s.log, id)
+			s.set.Remove(item(id, l.order))
+			s.logBytes -= int(l.size)
+			s.drop(rowEnvelope(id, l))
+		}
+	}
+	for _, id := range sortedNames(s.mids) {
+		if order := s.mids[id]; order < floor {
+			delete(s.mids, id)
+			s.drop(rowMessage(order, id))
+		}
+	}
+}
+
+// trimTree makes an epoch far behind the head the root of the tree.
+func (s *Session) trimTree() {
+	h := s.head()
+	if h == nil || s.meta.Status != statusMember || h.number < s.chain.Root().Number+treeKeep+treeKeep/8 {
+		return
+	}
+	root, ok := s.chain.Ancestor(h.id, treeKeep)
+	if !ok {
+		return
+	}
+	gone, err := s.chain.Prune(root)
+	if err != nil {
+		return // the rule prefers another branch: that is for heal.go to settle
+	}
+	e := s.chain.Root()
+	s.save(rowRoot, encode(e), EpochID{})
+	for _, c := range slices.Concat(gone.Spine, gone.Lost) {
+		s.drop(rowCandidate(c.ID))
+		delete(s.exits, c.ID)
+		delete(s.unopenable, c.ID)
+		for _, in := range s.carriedBy[c.ID] {
+			delete(s.carriers, in.ID)
+		}
+		delete(s.carriedBy, c.ID)
+		if h := s.held[c.Parent]; h != nil && h.epoch == nil && h.keys == nil {
+			delete(s.held, h.id)
+			delete(s.tags, h.tag)
+			s.drop(rowLine(h.id))
+		}
+	}
+}
