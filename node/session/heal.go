@@ -194,7 +194,10 @@ func (s *Session) welcomed(e Welcomed) {
 	if s.readmission != nil {
 		packages = append(slices.Clone(packages), s.readmission.Package)
 	}
-	ep, side, group, _, err := openInvitation(s.cfg, e.Bytes, packages)
+	if s.kept != nil {
+		packages = append(slices.Clone(packages), s.kept.Package)
+	}
+	ep, side, group, used, err := openInvitation(s.cfg, e.Bytes, packages)
 	if err != nil || group != s.group {
 		s.count(DropWelcome)
 		return
@@ -208,12 +211,13 @@ func (s *Session) welcomed(e Welcomed) {
 		s.await(e)
 		return
 	case statusStranded:
-		if s.readmission == nil || !s.chain.Within(side.Parent.ID, s.readmission.At) {
-			s.await(e) // the headers in between are not here
+		asked := s.readmission != nil && s.chain.Within(side.Parent.ID, s.readmission.At)
+		if !asked && !s.chain.Within(s.chain.Best(), ep.ID()) {
+			s.await(e) // no header here shows yet that it leads to where the group is
 			return
 		}
 	}
-	s.rejoin(ep, side)
+	s.rejoin(ep, side, packages[used])
 }
 
 // await keeps a Welcome that may be of use when more is known, and lets go of
@@ -240,7 +244,7 @@ func (s *Session) again() {
 
 // rejoin starts over in another branch, with the history, what I asked for and
 // what I have to say.
-func (s *Session) rejoin(e Epoch, side sidecar) {
+func (s *Session) rejoin(e Epoch, side sidecar, by Package) {
 	if _, err := s.view(e, side.Parent.ID, side.Into.ID); err != nil {
 		s.count(DropWelcome)
 		return
@@ -259,6 +263,7 @@ func (s *Session) rejoin(e Epoch, side sidecar) {
 	if err := s.join(e, side); err != nil {
 		s.notify(Notice{Kind: NoticeTrouble, Reason: "the group let this device in again, but not for itself: " + err.Error()})
 	}
+	s.keepPackage(by)
 	h := s.head()
 	for _, id := range sortedNames(s.wishes) {
 		s.wishes[id].Landed = CommitID{}

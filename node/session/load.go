@@ -159,6 +159,10 @@ func (s *Session) loadAsked(l *loader) {
 		l.read(key, w)
 		s.wishes[w.Intent.ID] = w
 	})
+	if _, ok := l.rows[rowKept]; ok {
+		s.kept = &keptPackage{}
+		l.read(rowKept, s.kept)
+	}
 	if _, ok := l.rows[rowReadmit]; ok {
 		s.readmission = &readmission{}
 		l.read(rowReadmit, s.readmission)

@@ -35,7 +35,7 @@ func (s *Session) moved() {
 	s.meta.Head = head
 	s.saveMeta()
 	s.pacing.work = 0
-	if h == nil {
+	if h == nil || s.meta.Status == statusRemoved { // where the rest of a branch that lost goes is nobody's concern
 		return
 	}
 	if old != nil {

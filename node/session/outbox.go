@@ -28,6 +28,7 @@ type sent struct {
 	Under  EpochID   `cbor:"12,keyasint"`
 	Held   bool      `cbor:"15,keyasint,omitempty"` // by the audience guard, and said so
 	Shut   []Account `cbor:"11,keyasint,omitempty"`
+	At     Time      `cbor:"14,keyasint"` // last protected
 	Number uint64    `cbor:"13,keyasint"`
 }
 
@@ -105,7 +106,7 @@ func (s *Session) protect(h *held, id MessageID, m *sent) {
 	raw := s.sealOn(h, innerMessage, ciphertext)
 	e, _ := parseEnvelope(raw)
 	s.logEnvelope(e.id(), &e)
-	m.Epoch, m.Number, m.Under = h.id, h.number, h.id
+	m.Epoch, m.Number, m.Under, m.At = h.id, h.number, h.id, s.now
 	m.Of = len(h.roster.leaves) - 1
 	s.saveSent(id, m)
 	if _, known := s.mids[id]; !known {

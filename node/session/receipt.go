@@ -23,8 +23,7 @@ func (s *Session) receipts() {
 	if len(s.owed) == 0 || h == nil || !s.active() {
 		return
 	}
-	wait := max(receiptWait, Time(len(h.roster.leaves))*receiptShare)
-	if at := s.owedSince + wait; s.now < at && len(s.owed) < maxReceipts {
+	if at := s.owedSince + s.receiptTime(); s.now < at && len(s.owed) < maxReceipts {
 		s.wake(at)
 		return
 	}
@@ -32,6 +31,11 @@ func (s *Session) receipts() {
 	s.publishOwn(s.sealOn(h, innerControl, s.state(controlReceipt, receipt{s.owed[:n]})))
 	s.owed = append([]MessageID(nil), s.owed[n:]...)
 	s.owedSince = s.now
+}
+
+// receiptTime is for how long receipts are gathered in a group of this size.
+func (s *Session) receiptTime() Time {
+	return max(receiptWait, Time(len(s.head().roster.leaves))*receiptShare)
 }
 
 // takeReceipt notes that a device has messages of mine.

@@ -48,6 +48,9 @@ func (s *Session) reap() {
 			s.eraseKeys(e)
 		}
 	}
+	if k := s.kept; k != nil && (s.chain.Within(keep, k.Joined) || k.Since+forkKeep < s.now) {
+		s.dropPackage()
+	}
 	s.finalize(keep)
 }
 
@@ -167,12 +170,44 @@ func (s *Session) finalize(keep EpochID) {
 		case m.Of <= len(m.Got):
 			s.over(id, m, StateDelivered)
 		case s.chain.Within(keep, m.Epoch) && m.Epoch != keep:
-			s.over(id, m, StateFinal)
+			again := m.At + 2*s.receiptTime()
+			switch {
+			case !s.missed(m):
+				s.over(id, m, StateFinal)
+			case s.now < again:
+				s.wake(again)
+			default:
+				m.Epoch = EpochID{}
+				s.saveSent(id, m)
+			}
 		case s.held[m.Epoch] == nil || s.held[m.Epoch].epoch == nil:
 			m.Epoch = EpochID{} // its branch is gone: protect it again
 			s.saveSent(id, m)
 		}
 	}
+}
+
+// missed reports that somebody who was to have a message went on to later
+// epochs without it: it came when the keys to open it had been erased there.
+func (s *Session) missed(m *sent) bool {
+	h := s.head()
+	was, known := s.chain.Epoch(m.Epoch)
+	if !known || h == nil {
+		return false
+	}
+	for i, l := range h.roster.leaves {
+		a := h.roster.account[i]
+		if m.Got[l.Device] || l.Device == s.cfg.Self.Device {
+			continue
+		}
+		if _, in := slices.BinarySearchFunc(was.Roster, a, compareAccount); !in {
+			continue
+		}
+		if at, ok := s.chain.Standing(a); ok && at != m.Epoch && s.chain.Within(at, m.Epoch) {
+			return true
+		}
+	}
+	return false
 }
 
 // over ends a message of mine.

@@ -16,6 +16,8 @@ const (
 	rowRoot = "root" // consensus.Epoch the tree starts from
 	// rowReadmit is a request to be let in again, with its private half.
 	rowReadmit = "readmit"
+	// rowKept is the key package by which this device came in.
+	rowKept = "kept"
 )
 
 // epochCell and keyCells are the engine's names (Cell).

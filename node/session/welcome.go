@@ -1,6 +1,7 @@
 package session
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -188,7 +189,34 @@ func Join(cfg Config, now Time, welcome []byte, packages []Package) (*Session, E
 	if err := s.join(e, side); err != nil {
 		return nil, Effects{}, 0, err
 	}
+	s.keepPackage(packages[used])
 	return s, s.finish(), used, nil
+}
+
+// keptPackage is the key package by which this device came in, kept until that
+// is final: a rival commit may have let the device in by the same one, and if
+// that commit wins, its Welcome is the way over.
+type keptPackage struct {
+	Package Package `cbor:"1,keyasint"`
+	Joined  EpochID `cbor:"2,keyasint"`
+	Since   Time    `cbor:"3,keyasint"`
+}
+
+func (s *Session) keepPackage(p Package) {
+	s.dropPackage()
+	s.kept = &keptPackage{p, s.meta.Joined, s.now}
+	s.save(rowKept, encode(s.kept), s.kept.wrapName())
+}
+
+func (s *Session) dropPackage() {
+	if s.kept != nil {
+		s.erase(rowKept, s.kept.wrapName())
+		s.kept = nil
+	}
+}
+
+func (k *keptPackage) wrapName() EpochID {
+	return sha256.Sum256(append([]byte("covey kept"), k.Joined[:]...))
 }
 
 func openInvitation(cfg Config, b []byte, packages []Package) (e Epoch, side sidecar, g GroupID, used int, err error) {

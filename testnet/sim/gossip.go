@@ -283,6 +283,7 @@ func (n *network) canDial(a, b int) bool {
 
 // netChanged follows any change of who can reach whom.
 func (w *World) netChanged() {
+	w.changed = w.now
 	for _, name := range sortedKeys(w.topics) {
 		w.topics[name].changed()
 	}

@@ -51,7 +51,8 @@ type World struct {
 	quick   bool
 	texts   int // handed out, for unique bodies
 	intents int
-	err     error // what stopped the world
+	err     error         // what stopped the world
+	changed time.Duration // when who can reach whom last changed
 	events  int
 	depth   int // above zero: an event is happening
 }
@@ -179,6 +180,9 @@ func (w *World) still() bool { return w.unrest() == "" }
 
 // unrest says what still moves, or nothing.
 func (w *World) unrest() string {
+	if w.now-w.changed < quietFor {
+		return "who can reach whom changed at " + w.changed.String()
+	}
 	if w.net.flying > 0 {
 		return itoa(w.net.flying) + " packets under way"
 	}
