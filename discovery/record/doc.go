@@ -7,7 +7,7 @@
 // are to be fetched with it; an account of one device needs one lookup.
 //
 // Strangers store it, so everything about it is judged from its bytes, a clock
-// and one signature predicate: [Validate] says whether a value may be under a
+// and the signature predicate of mls: [Validate] says whether a value may be under a
 // key, [Select] which of several is to stay. Both are functions, of every input.
 //
 // # Encoding
@@ -23,7 +23,7 @@
 //	mail key    u8 n, n bytes
 //	last resort u16 n, n bytes
 //	packages    u8 n, n × (u16 m, m bytes)
-//	signature   64, over "covey/kp/1" and all that precedes
+//	signature   64, labelled "covey/kp/1", over all that precedes
 //
 // Integers are big-endian. There is one encoding of each bundle: what is decoded
 // encodes to the same bytes.

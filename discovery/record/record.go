@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+
+	"github.com/covey-p2p/covey/mls"
 )
 
 // Namespace is the DHT namespace of bundles.
@@ -43,16 +45,10 @@ type Bundle struct {
 	Packages   [][]byte   // key packages for one use each
 }
 
-// Signer signs as the bundle's identity; Verifier checks such a signature.
-type (
-	Signer   func(message []byte) ([]byte, error)
-	Verifier func(identity Identity, message, signature []byte) bool
-)
-
 const (
 	version       = 1
 	signatureSize = 64
-	label         = "covey/kp/1"
+	label         = "covey/kp/1" // of the signature and of every hash
 )
 
 // Key is the DHT key of an identity's bundle in a slot.
@@ -61,29 +57,23 @@ func Key(id Identity, slot uint8) string {
 	return "/" + Namespace + "/" + base64.RawURLEncoding.EncodeToString(h[:])
 }
 
-// Sign encodes the bundle and signs it. It fails on a bundle that no validator
-// would take.
-func Sign(b *Bundle, sign Signer) ([]byte, error) {
+// Sign encodes the bundle, as of the key's owner, and signs it. It fails on a
+// bundle that no validator would take.
+func Sign(b Bundle, key *mls.SigningKey) ([]byte, error) {
+	b.Identity = Identity(key.Public())
 	if err := b.check(); err != nil {
 		return nil, err
 	}
 	body := b.encode()
-	sig, err := sign(append([]byte(label), body...))
-	if err != nil {
-		return nil, err
-	}
-	if len(sig) != signatureSize {
-		return nil, ErrSignature
-	}
 	if len(body)+signatureSize > MaxSize {
 		return nil, ErrSize
 	}
-	return append(body, sig...), nil
+	return append(body, mls.Sign(key, label, body)...), nil
 }
 
 // Validate decides whether the value may be under the key at this time, and
 // decodes it. The bundle aliases the value.
-func Validate(key string, value []byte, now Time, verify Verifier) (*Bundle, error) {
+func Validate(key string, value []byte, now Time) (*Bundle, error) {
 	b, err := decode(value)
 	if err != nil {
 		return nil, err
@@ -98,7 +88,7 @@ func Validate(key string, value []byte, now Time, verify Verifier) (*Bundle, err
 		return nil, ErrLife
 	}
 	n := len(value) - signatureSize
-	if !verify(b.Identity, append([]byte(label), value[:n]...), value[n:]) {
+	if !mls.Verify(b.Identity[:], label, value[:n], value[n:]) {
 		return nil, ErrSignature
 	}
 	return b, nil
@@ -108,11 +98,11 @@ func Validate(key string, value []byte, now Time, verify Verifier) (*Bundle, err
 // the largest Seq, and of several with that the one with the smallest hash. It
 // is -1 if none is valid. The order of the values does not matter, except
 // between equal ones, of which the first is meant.
-func Select(key string, values [][]byte, now Time, verify Verifier) int {
+func Select(key string, values [][]byte, now Time) int {
 	best, bestSeq := -1, uint64(0)
 	var bestSum [32]byte
 	for i, v := range values {
-		b, err := Validate(key, v, now, verify)
+		b, err := Validate(key, v, now)
 		if err != nil {
 			continue
 		}

@@ -2,7 +2,6 @@ package record
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -11,24 +10,22 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/covey-p2p/covey/mls"
 )
 
 const now = Time(1_800_000_000_000)
 
-func verify(id Identity, message, signature []byte) bool {
-	return ed25519.Verify(id[:], message, signature)
-}
-
-func key(n int) ed25519.PrivateKey {
+func key(n int) *mls.SigningKey {
 	seed := sha256.Sum256(fmt.Append(nil, "key", n))
-	return ed25519.NewKeyFromSeed(seed[:])
+	k, err := mls.ParseSigningKey(mls.X25519AES128SHA256Ed25519, seed[:])
+	if err != nil {
+		panic(err)
+	}
+	return k
 }
 
-func identity(n int) Identity { return Identity(key(n).Public().(ed25519.PublicKey)) }
-
-func signer(n int) Signer {
-	return func(m []byte) ([]byte, error) { return ed25519.Sign(key(n), m), nil }
-}
+func identity(n int) Identity { return Identity(key(n).Public()) }
 
 // full is a bundle such as a member publishes.
 func full() *Bundle {
@@ -46,7 +43,7 @@ func full() *Bundle {
 
 func sign(t testing.TB, b *Bundle) []byte {
 	t.Helper()
-	v, err := Sign(b, signer(1))
+	v, err := Sign(*b, key(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +52,7 @@ func sign(t testing.TB, b *Bundle) []byte {
 
 func TestFullBundle(t *testing.T) {
 	v := sign(t, full())
-	b, err := Validate(Key(identity(1), 0), v, now, verify)
+	b, err := Validate(Key(identity(1), 0), v, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,12 +92,12 @@ var bundles = rapid.Custom(func(t *rapid.T) *Bundle {
 func TestLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := bundles.Draw(t, "bundle")
-		v, err := Sign(in, signer(slices.IndexFunc([]int{1, 2, 3}, func(n int) bool { return identity(n) == in.Identity })+1))
+		v, err := Sign(*in, key(1+slices.IndexFunc([]int{1, 2, 3}, func(n int) bool { return identity(n) == in.Identity })))
 		if err != nil {
 			t.Fatal(err)
 		}
 		k := Key(in.Identity, in.Slot)
-		out, err := Validate(k, v, now, verify)
+		out, err := Validate(k, v, now)
 		if err != nil {
 			t.Fatal("round trip:", err)
 		}
@@ -108,17 +105,17 @@ func TestLaws(t *testing.T) {
 			t.Fatal("another encoding")
 		}
 		for i := range v {
-			if _, err := Validate(k, v[:i], now, verify); err == nil {
+			if _, err := Validate(k, v[:i], now); err == nil {
 				t.Fatalf("prefix of %d taken", i)
 			}
 		}
-		if _, err := Validate(k, append(slices.Clone(v), 0), now, verify); err == nil {
+		if _, err := Validate(k, append(slices.Clone(v), 0), now); err == nil {
 			t.Fatal("trailing byte taken")
 		}
 		i := rapid.IntRange(0, len(v)-1).Draw(t, "flipped")
 		bad := slices.Clone(v)
 		bad[i] ^= byte(rapid.IntRange(1, 255).Draw(t, "flip"))
-		if _, err := Validate(k, bad, now, verify); err == nil {
+		if _, err := Validate(k, bad, now); err == nil {
 			t.Fatalf("byte %d changed and taken", i)
 		}
 	})
@@ -136,8 +133,7 @@ func TestHostileRecords(t *testing.T) {
 		b := full()
 		f(b)
 		body := b.encode()
-		sig, _ := signer(1)(append([]byte(label), body...))
-		return append(body, sig...)
+		return append(body, mls.Sign(key(1), label, body)...)
 	}
 	for name, c := range map[string]struct {
 		value []byte
@@ -151,13 +147,11 @@ func TestHostileRecords(t *testing.T) {
 		"another's, under my key": {unchecked(func(b *Bundle) { b.Identity = identity(2) }), ErrKey},
 		"signed by another": {func() []byte {
 			body := full().encode()
-			sig, _ := signer(2)(append([]byte(label), body...))
-			return append(body, sig...)
+			return append(body, mls.Sign(key(2), label, body)...)
 		}(), ErrSignature},
-		"signed without label": {func() []byte {
+		"signed for another purpose": {func() []byte {
 			body := full().encode()
-			sig, _ := signer(1)(body)
-			return append(body, sig...)
+			return append(body, mls.Sign(key(1), "covey/other", body)...)
 		}(), ErrSignature},
 		"slot beyond":         {unchecked(func(b *Bundle) { b.Slot = Slots }), ErrMalformed},
 		"an empty package":    {unchecked(func(b *Bundle) { b.Packages[3] = nil }), ErrMalformed},
@@ -173,7 +167,7 @@ func TestHostileRecords(t *testing.T) {
 		"empty":               {nil, ErrMalformed},
 		"text":                {[]byte("hello"), ErrVersion},
 	} {
-		if _, err := Validate(k, c.value, now, verify); !errors.Is(err, c.want) {
+		if _, err := Validate(k, c.value, now); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
@@ -188,7 +182,7 @@ func TestHostileRecords(t *testing.T) {
 	} {
 		b := full()
 		f(b)
-		if _, err := Sign(b, signer(1)); err == nil {
+		if _, err := Sign(*b, key(1)); err == nil {
 			t.Errorf("signed what nobody takes: %s", name)
 		}
 	}
@@ -204,7 +198,7 @@ func TestSelect(t *testing.T) {
 			b := full()
 			b.Packages = b.Packages[:rapid.IntRange(1, 3).Draw(t, "n")]
 			b.Seq = uint64(rapid.IntRange(0, 3).Draw(t, "seq"))
-			v, _ := Sign(b, signer(1))
+			v, _ := Sign(*b, key(1))
 			switch rapid.IntRange(0, 4).Draw(t, "kind") {
 			case 0:
 				v = rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(t, "garbage")
@@ -215,14 +209,14 @@ func TestSelect(t *testing.T) {
 			}
 			values = append(values, v)
 		}
-		best := Select(k, values, now, verify)
+		best := Select(k, values, now)
 		if best < 0 {
 			if bestSeq >= 0 {
 				t.Fatal("found none")
 			}
 			return
 		}
-		if b, err := Validate(k, values[best], now, verify); err != nil || int(b.Seq) != bestSeq {
+		if b, err := Validate(k, values[best], now); err != nil || int(b.Seq) != bestSeq {
 			t.Fatal("not the best", err)
 		}
 		perm := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "perm"), 1)).Perm(len(values))
@@ -230,7 +224,7 @@ func TestSelect(t *testing.T) {
 		for i, j := range perm {
 			shuffled[j] = values[i]
 		}
-		if again := Select(k, shuffled, now, verify); !bytes.Equal(shuffled[again], values[best]) {
+		if again := Select(k, shuffled, now); !bytes.Equal(shuffled[again], values[best]) {
 			t.Fatal("the order matters")
 		}
 	})
@@ -283,7 +277,6 @@ func FuzzValidate(f *testing.F) {
 	f.Add([]byte{1})
 	small := &Bundle{Identity: identity(1), NotAfter: now}
 	f.Add(sign(f, small))
-	yes := func(Identity, []byte, []byte) bool { return true }
 	f.Fuzz(func(t *testing.T, value []byte) {
 		b, err := decode(value)
 		if err != nil {
@@ -293,7 +286,12 @@ func FuzzValidate(f *testing.F) {
 			t.Fatal("decoding and encoding is not the identity")
 		}
 		b.Pick([]byte("x"))
-		if Select(Key(b.Identity, b.Slot), [][]byte{{}, value}, b.NotAfter, yes) != 1 {
+		// Signed by its owner, it is the one that stays.
+		signed, err := Sign(*b, key(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if Select(Key(identity(1), b.Slot), [][]byte{value[:1], signed}, b.NotAfter) != 1 {
 			t.Fatal("not selected")
 		}
 	})
@@ -304,7 +302,7 @@ func BenchmarkValidate(b *testing.B) {
 	k := Key(identity(1), 0)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Validate(k, v, now, verify); err != nil {
+		if _, err := Validate(k, v, now); err != nil {
 			b.Fatal(err)
 		}
 	}
