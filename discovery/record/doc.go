@@ -14,7 +14,6 @@
 //
 //	version     u8, 1
 //	identity    32, the Ed25519 key that signs: an account's or a device's
-//	slot        u8, which of the copies under different keys this is
 //	seq         u64, grows with every change
 //	not after   u64, Unix milliseconds
 //	devices     u8 n, n × 32
@@ -32,9 +31,10 @@
 //
 // The key is a hash of the identity and the slot, so a record found by walking
 // the DHT does not lead back to whom it is for (it does name them inside: the DHT
-// hides nothing from those who store). The slots are the same bundle under four
-// keys, thus with four sets of holders; to censor a member one must sit closest
-// to all four.
+// hides nothing from those who store). The same bytes lie under four keys, thus
+// with four sets of holders; to censor a member one must sit closest to all four.
+// The slot is not in them, so that a friend who has the bundle can put it again
+// under every key.
 //
 // A single-use package cannot be taken out of a store where the last writer wins.
 // Two inviters who meet the same one are made unlikely by [Bundle.Pick]: it is

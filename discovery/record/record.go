@@ -34,7 +34,6 @@ type Identity [32]byte
 // nothing, and nothing here changes them.
 type Bundle struct {
 	Identity   Identity
-	Slot       uint8
 	Seq        uint64
 	NotAfter   Time
 	Devices    []Identity // further devices of an account, each with a bundle
@@ -51,10 +50,20 @@ const (
 	label         = "covey/kp/1" // of the signature and of every hash
 )
 
-// Key is the DHT key of an identity's bundle in a slot.
+// Key is the DHT key of an identity's bundle in a slot, of which there are Slots.
 func Key(id Identity, slot uint8) string {
 	h := sha256.Sum256(append(append([]byte(label+"\x00"), id[:]...), slot))
 	return "/" + Namespace + "/" + base64.RawURLEncoding.EncodeToString(h[:])
+}
+
+// under reports whether the key is one of the bundle's.
+func (b *Bundle) under(key string) bool {
+	for slot := range uint8(Slots) {
+		if key == Key(b.Identity, slot) {
+			return true
+		}
+	}
+	return false
 }
 
 // Sign encodes the bundle, as of the key's owner, and signs it. It fails on a
@@ -78,7 +87,7 @@ func Validate(key string, value []byte, now Time) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	if key != Key(b.Identity, b.Slot) {
+	if !b.under(key) {
 		return nil, ErrKey
 	}
 	if b.NotAfter < now {
@@ -139,7 +148,7 @@ func (b *Bundle) Pick(inviter []byte) []byte {
 // check is what decoding asks of a bundle beyond its form.
 func (b *Bundle) check() error {
 	switch {
-	case b.Slot >= Slots, b.NotAfter < 0,
+	case b.NotAfter < 0,
 		len(b.Devices) > MaxDevices, len(b.Addresses) > MaxAddresses, len(b.Packages) > MaxPackages,
 		len(b.Peer) > 255, len(b.MailKey) > 255, len(b.LastResort) > MaxPackage:
 		return ErrMalformed
@@ -165,7 +174,6 @@ func (b *Bundle) check() error {
 func (b *Bundle) encode() []byte {
 	out := append(make([]byte, 0, 1024), version)
 	out = append(out, b.Identity[:]...)
-	out = append(out, b.Slot)
 	out = binary.BigEndian.AppendUint64(out, b.Seq)
 	out = binary.BigEndian.AppendUint64(out, uint64(b.NotAfter))
 	out = append(out, byte(len(b.Devices)))
@@ -206,7 +214,6 @@ func decode(value []byte) (*Bundle, error) {
 	r := reader{b: value[1 : len(value)-signatureSize]}
 	b := &Bundle{}
 	copy(b.Identity[:], r.take(32))
-	b.Slot = r.u8()
 	b.Seq = r.u64()
 	b.NotAfter = Time(r.u64())
 	for range r.count(MaxDevices) {

@@ -71,7 +71,6 @@ var bundles = rapid.Custom(func(t *rapid.T) *Bundle {
 	}
 	b := &Bundle{
 		Identity: identity(rapid.IntRange(1, 3).Draw(t, "who")),
-		Slot:     uint8(rapid.IntRange(0, Slots-1).Draw(t, "slot")),
 		Seq:      rapid.Uint64().Draw(t, "seq"),
 		NotAfter: now + Time(rapid.Int64Range(0, MaxLife).Draw(t, "life")),
 		Peer:     some("peer", 0, 40), MailKey: some("mail", 0, 40), LastResort: some("last", 0, 40),
@@ -96,7 +95,7 @@ func TestLaws(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k := Key(in.Identity, in.Slot)
+		k := Key(in.Identity, uint8(rapid.IntRange(0, Slots-1).Draw(t, "slot")))
 		out, err := Validate(k, v, now)
 		if err != nil {
 			t.Fatal("round trip:", err)
@@ -143,7 +142,6 @@ func TestHostileRecords(t *testing.T) {
 		"expired":                 {with(func(b *Bundle) { b.NotAfter = now - 1 }), ErrExpired},
 		"lives too long":          {with(func(b *Bundle) { b.NotAfter = now + MaxLife + skew + 1 }), ErrLife},
 		"a year ahead":            {with(func(b *Bundle) { b.NotAfter = now + 12*MaxLife }), ErrLife},
-		"another slot":            {with(func(b *Bundle) { b.Slot = 1 }), ErrKey},
 		"another's, under my key": {unchecked(func(b *Bundle) { b.Identity = identity(2) }), ErrKey},
 		"signed by another": {func() []byte {
 			body := full().encode()
@@ -153,7 +151,6 @@ func TestHostileRecords(t *testing.T) {
 			body := full().encode()
 			return append(body, mls.Sign(key(1), "covey/other", body)...)
 		}(), ErrSignature},
-		"slot beyond":         {unchecked(func(b *Bundle) { b.Slot = Slots }), ErrMalformed},
 		"an empty package":    {unchecked(func(b *Bundle) { b.Packages[3] = nil }), ErrMalformed},
 		"33 packages":         {unchecked(func(b *Bundle) { b.Packages = append(b.Packages, []byte{1}) }), ErrMalformed},
 		"a huge package":      {unchecked(func(b *Bundle) { b.Packages[0] = make([]byte, MaxPackage+1) }), ErrMalformed},
@@ -171,9 +168,11 @@ func TestHostileRecords(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
+	if _, err := Validate(Key(identity(1), Slots), sign(t, full()), now); !errors.Is(err, ErrKey) {
+		t.Errorf("under a key beyond the slots: %v", err)
+	}
 	for name, f := range map[string]func(*Bundle){
-		"33 packages":   func(b *Bundle) { b.Packages = append(b.Packages, []byte{1}) },
-		"a slot beyond": func(b *Bundle) { b.Slot = Slots },
+		"33 packages": func(b *Bundle) { b.Packages = append(b.Packages, []byte{1}) },
 		"too large as a whole": func(b *Bundle) {
 			for i := range b.Packages {
 				b.Packages[i] = make([]byte, MaxPackage)
@@ -291,7 +290,7 @@ func FuzzValidate(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if Select(Key(identity(1), b.Slot), [][]byte{value[:1], signed}, b.NotAfter) != 1 {
+		if Select(Key(identity(1), 3), [][]byte{value[:1], signed}, b.NotAfter) != 1 {
 			t.Fatal("not selected")
 		}
 	})
