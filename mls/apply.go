@@ -228,6 +228,7 @@ func (d *draft) transcript(s *signed) {
 // public is the next epoch as everybody knows it who saw the commit. dead says
 // why this member knows no more.
 func (d *draft) public(tag []byte, dead Check) *Epoch {
+	tag = bytes.Clone(tag) // and not the commit around it
 	e := &Epoch{
 		frame: newFrame(d.parent.suite, d.context, nil), config: d.parent.config, tag: tag,
 		interim: schedule.InterimTranscriptHash(d.parent.suite, d.context.ConfirmedTranscriptHash, tag),

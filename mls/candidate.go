@@ -1,5 +1,7 @@
 package mls
 
+import "bytes"
+
 // Candidate is a commit with the epoch it leads to. Nothing is decided by
 // making or processing one: look at it, keep it, adopt Next or drop it.
 type Candidate struct {
@@ -54,7 +56,7 @@ func (d *draft) candidate(commit *Commit, items []item, s *signed, message []byt
 		ID: NewCommitID(d.parent.id, message), Parent: d.parent.id, Next: next,
 		Committer: d.committer, External: d.list.external(), Added: d.added, Removed: d.list.removes,
 		Path: commit.Path != nil, Extensions: d.list.extensions != nil, PSKs: d.list.psks, ReInit: d.list.reinit,
-		AuthenticatedData: s.Content.AuthenticatedData, WireFormat: s.WireFormat,
+		AuthenticatedData: bytes.Clone(s.Content.AuthenticatedData), WireFormat: s.WireFormat,
 	}
 	for i := range items {
 		c.Proposals = append(c.Proposals, Covered{Proposal: items[i].proposal, Sender: items[i].from, ByReference: commit.Proposals[i].Reference != nil})

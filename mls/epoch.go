@@ -190,7 +190,10 @@ func (e *Epoch) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "epoch %d %v, %d members", e.context.Epoch, e.id, e.tree.Len())
 }
 
-// newFrame encodes a context that is final.
+// newFrame encodes a context that is final, and keeps it as read from that: a
+// slice of the message it came in would hold all of the message in memory.
 func newFrame(s *suite.Suite, context GroupContext, secrets *schedule.Epoch) frame {
-	return frame{suite: s, context: context, encoded: wire.Marshal(&context), secrets: secrets}
+	f := frame{suite: s, encoded: wire.Marshal(&context), secrets: secrets}
+	f.context.Decode(wire.NewReader(f.encoded))
+	return f
 }

@@ -256,7 +256,7 @@ func observe(c *Config, info *GroupInfo, o JoinOptions) (*Epoch, error) {
 		return nil, invalidTree(err)
 	}
 	e := &Epoch{
-		frame: newFrame(s, *context, nil), config: *c, tag: info.ConfirmationTag, tree: t, dead: CheckNotMember,
+		frame: newFrame(s, *context, nil), config: *c, tag: bytes.Clone(info.ConfirmationTag), tree: t, dead: CheckNotMember,
 		interim: schedule.InterimTranscriptHash(s, context.ConfirmedTranscriptHash, info.ConfirmationTag),
 	}
 	e.id = epochID(e.encoded, e.tag)
