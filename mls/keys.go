@@ -153,6 +153,26 @@ func (k *MessageKeys) Unprotect(message []byte) (*Content, []Cell, error) {
 	return c, cells, err
 }
 
+// Elsewhere reports whether a message is this member's own, signed with its
+// key, under a message key that has not been used here: then another copy of
+// this client is about, and one of the two must stop. It uses nothing up.
+func (k *MessageKeys) Elsewhere(message []byte) bool {
+	m, err := ParseMessage(message)
+	if err != nil || m.WireFormat != WirePrivateMessage || k.alive() != nil {
+		return false
+	}
+	e := k.epoch
+	if e.addressed(m.Private.GroupID, m.Private.Epoch) != nil {
+		return false
+	}
+	o, err := e.senderOf(m.Private, k.senderData)
+	if err != nil || LeafIndex(o.leaf) != e.self {
+		return false
+	}
+	s, err := e.openPrivate(m.Private, o, k.ratchets)
+	return err == nil && e.verifySender(s) == nil
+}
+
 // open reads and verifies a message of the epoch, whatever it holds, and says
 // which key that would use up. It changes nothing.
 func (e *Epoch) open(m *Message) (*signed, *opening, error) {

@@ -173,10 +173,13 @@ func (e *Epoch) openPublicContent(m *PublicMessage) (*signed, error) {
 	if err != nil {
 		return nil, err
 	}
-	if at, member := s.Content.Sender.Leaf(); member && at == e.self {
-		return nil, fail(CheckOwnMessage, "")
+	if err := e.verifySender(s); err != nil {
+		return nil, err
 	}
-	return s, e.verifySender(s)
+	if at, member := s.Content.Sender.Leaf(); member && at == e.self {
+		return nil, fail(CheckOwnMessage, "") // and truly so: others know the membership key too
+	}
+	return s, nil
 }
 
 // verifySender verifies the signature with the key that goes with the sender,
