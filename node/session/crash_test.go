@@ -9,6 +9,7 @@ import (
 
 	"github.com/covey-p2p/covey/consensus"
 	"github.com/covey-p2p/covey/node/session"
+	"github.com/covey-p2p/covey/testnet/sim/standin"
 )
 
 // lively is a schedule in which everything a session does happens at least
@@ -54,37 +55,35 @@ func (w *world) expectLively(what string) {
 // A machine that dies right after any Save, before anything was sent, ends
 // where it would have ended.
 func TestCrashAtEverySave(t *testing.T) {
-	base := newWorld(t, "alice", "bob", "carol", "dave")
-	lively(base)
-	base.expectLively("no crash")
-	for _, n := range base.nodes {
+	eachEngine(t, func(t *testing.T, eng session.Engine) {
+		base := newWorldOn(t, eng, "alice", "bob", "carol", "dave")
+		lively(base)
+		base.expectLively("no crash")
 		every := 1
 		if testing.Short() {
-			every = 7
+			every = 11
 		}
-		for k := 1; k <= n.steps; k += every {
-			w := newWorld(t, "alice", "bob", "carol", "dave")
-			w.node(n.name).crashAt = k
-			lively(w)
-			w.expectLively(fmt.Sprintf("%s crashed in step %d", n.name, k))
-			if t.Failed() {
-				return
+		for _, n := range base.nodes {
+			for k := 1; k <= n.steps && !t.Failed(); k += every {
+				w := newWorldOn(t, eng, "alice", "bob", "carol", "dave")
+				w.node(n.name).crashAt = k
+				lively(w)
+				w.expectLively(fmt.Sprintf("%s crashed in step %d", n.name, k))
 			}
 		}
-	}
+	})
 }
 
 // The same inputs give the same effects, byte for byte.
 func TestDeterminism(t *testing.T) {
-	run := func() []byte {
-		w := newWorld(t, "alice", "bob", "carol", "dave")
+	run := func(eng session.Engine) []byte {
+		w := newWorldOn(t, eng, "alice", "bob", "carol", "dave")
 		w.sum = sha256.New()
 		lively(w)
 		return w.sum.Sum(nil)
 	}
-	first := run()
 	for range 5 {
-		if !bytes.Equal(first, run()) {
+		if !bytes.Equal(run(standin.New()), run(standin.New())) || !bytes.Equal(run(session.MLS{}), run(session.MLS{})) {
 			t.Fatal("two runs of one schedule differ")
 		}
 	}

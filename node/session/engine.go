@@ -70,8 +70,9 @@ type Epoch interface {
 	// Commit makes a child of this epoch. A change with nothing in it renews
 	// my leaf's keys, as does every commit with a path.
 	Commit(e Edit, rand io.Reader) (Built, error)
-	// Apply opens a foreign commit on this epoch. Its errors are ErrOwn,
-	// ErrPath, or, for all else, wrap ErrInvalid.
+	// Apply opens a foreign commit on this epoch. Its errors are ErrOwn for one
+	// that this device truly signed; ErrPath, with all of Applied but Next; or,
+	// for all else, wrap ErrInvalid.
 	Apply(commit []byte) (Applied, error)
 	// Keys are the message keys of the epoch; nil after Load, until LoadKeys.
 	Keys() Keys
@@ -95,8 +96,9 @@ type Epoch interface {
 type Keys interface {
 	// Protect encrypts plain under my next generation.
 	Protect(plain []byte, rand io.Reader) (message []byte, cells []Cell, err error)
-	// Unprotect opens a message once. Its errors are ErrOwn, ErrConsumed, or,
-	// for all else, wrap ErrInvalid.
+	// Unprotect opens a message once. Its errors are ErrConsumed; ErrOwn for a
+	// message that this device truly signed, but not here; or, for all else,
+	// wrap ErrInvalid.
 	Unprotect(message []byte) (Opened, error)
 	// Save lists the whole of the keys.
 	Save() ([]Cell, error)

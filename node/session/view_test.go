@@ -5,10 +5,11 @@ import (
 	"testing"
 
 	"github.com/covey-p2p/covey/node/session"
+	"github.com/covey-p2p/covey/testnet/sim/standin"
 )
 
 func TestViewIsTheSameForAllWhoAgree(t *testing.T) {
-	w := group(t, "alice", "bob", "carol")
+	w := groupOn(t, standin.New(), "alice", "bob", "carol")
 	w.run(10_000)
 	a, b := w.node("alice").s.View(), w.node("carol").s.View()
 	if a.Name != "room" || len(a.Members) != 3 || a.Members[0].Name == "" || a.Alive == 0 || a.Standing != session.TakingPart {
@@ -23,7 +24,7 @@ func TestViewIsTheSameForAllWhoAgree(t *testing.T) {
 }
 
 func TestTreeShowsRivals(t *testing.T) {
-	w := group(t, "alice", "bob", "carol", "dave")
+	w := groupOn(t, standin.New(), "alice", "bob", "carol", "dave")
 	w.part([]string{"alice", "bob"}, []string{"carol", "dave"})
 	w.step("alice", session.Refresh{ID: intentOf("r1")})
 	w.step("carol", session.Refresh{ID: intentOf("r2")})

@@ -82,10 +82,6 @@ func (s *stream) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func newWorld(t testing.TB, names ...string) *world {
-	return newWorldOn(t, standin.New(), names...)
-}
-
 func newWorldOn(t testing.TB, eng session.Engine, names ...string) *world {
 	w := &world{t: t, eng: eng, now: 1_000_000, apart: map[[2]string]bool{}, delay: 50}
 	for _, name := range names {
@@ -345,9 +341,15 @@ func (w *world) restart(name string) {
 	}
 }
 
-// group founds a group with the first node and lets the others in.
-func group(t testing.TB, names ...string) *world {
-	w := newWorld(t, names...)
+// eachEngine runs a test over the stand-in and over the real thing.
+func eachEngine(t *testing.T, f func(t *testing.T, eng session.Engine)) {
+	t.Run("standin", func(t *testing.T) { f(t, standin.New()) })
+	t.Run("mls", func(t *testing.T) { f(t, session.MLS{}) })
+}
+
+// groupOn founds a group with the first node and lets the others in.
+func groupOn(t testing.TB, eng session.Engine, names ...string) *world {
+	w := newWorldOn(t, eng, names...)
 	w.gather(names...)
 	return w
 }
