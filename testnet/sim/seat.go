@@ -279,6 +279,9 @@ func (s *seat) read(author session.Account, bytes []byte, seq uint64, epoch sess
 
 // move follows the head.
 func (s *seat) move(head session.EpochID, number uint64) {
+	if s.leaves(head) {
+		s.reorgs++
+	}
 	s.head, s.number = head, number
 	id := hex.EncodeToString(head[:])
 	s.n.w.Book.Head(s.n.w.now, s.group.name, s.n.name, id)
