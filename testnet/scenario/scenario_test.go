@@ -40,7 +40,7 @@ func TestLibrary(t *testing.T) {
 			}
 			golden := strings.TrimSuffix(path, ".star") + ".txt"
 			if *update {
-				if err := os.WriteFile(golden, []byte(out.Text()), 0o644); err != nil {
+				if err := os.WriteFile(golden, []byte(out.Golden()), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -48,8 +48,8 @@ func TestLibrary(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if string(want) != out.Text() {
-				t.Errorf("the outcome is not the recorded one (record anew with -update):\n%s", out.Text())
+			if string(want) != out.Golden() {
+				t.Errorf("the outcome is not the recorded one (record anew with -update):\n%s", out.Golden())
 			}
 		})
 	}
