@@ -7,9 +7,9 @@ type Params struct {
 	Version uint16
 
 	// Committee is how many accounts vote at most. Above it, votes cost more
-	// traffic than they add certainty: 64 accounts drawn from a group with a
-	// third of them hostile hold a hostile majority about once in 300 draws,
-	// and a larger draw buys that down slowly.
+	// traffic than they add certainty: of 64 leaves drawn where a third are
+	// hostile, most are hostile once in 500 draws; where a quarter are, once
+	// in 500,000.
 	Committee int
 	// Term is for how many epochs one committee sits: long enough that those
 	// outside it can keep silent.
