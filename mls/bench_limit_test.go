@@ -10,6 +10,8 @@ import (
 	"crypto/sha512"
 	"math/bits"
 	"runtime"
+	"syscall"
+	"testing"
 	"time"
 )
 
@@ -82,12 +84,54 @@ type workload struct {
 	bytes512, bytes256       float64 // hashed along the way
 }
 
-func (p primitives) limit(w workload) time.Duration {
-	cores := float64(runtime.GOMAXPROCS(0))
+// limit is the least time on so many cores.
+func (p primitives) limit(w workload, cores float64) time.Duration {
 	seconds := (w.verifies*p.verify+w.seals*p.seal+w.derives*p.derive)/cores +
 		w.checks*p.verify + w.signs*p.sign + w.opens*p.open + w.hmacs*p.hmac + w.nodes*p.node + w.gcms*p.gcm +
 		w.bytes512*p.hash512 + w.bytes256*p.hash256
 	return time.Duration(seconds * 1e9)
+}
+
+// meter compares a benchmark with the limit, by the clock (x-limit, on all cores)
+// and by the processor time of the whole process, garbage collection included
+// (x-cpu, on one core), which other processes on the machine disturb less.
+type meter struct {
+	primitives
+	since, outside time.Duration
+}
+
+// start is to be called once all is set up, just before the loop.
+func start(b *testing.B) *meter {
+	m := &meter{primitives: measurePrimitives()}
+	b.ReportAllocs()
+	b.ResetTimer()
+	m.since = cpuTime()
+	return m
+}
+
+// apart does what is not to be measured.
+func (m *meter) apart(b *testing.B, do func()) {
+	b.StopTimer()
+	from := cpuTime()
+	do()
+	m.outside += cpuTime() - from
+	b.StartTimer()
+}
+
+func (m *meter) stop(b *testing.B, w workload) {
+	n := time.Duration(b.N)
+	clock, cpu := b.Elapsed()/n, (cpuTime()-m.since-m.outside)/n
+	b.ReportMetric(float64(clock)/float64(m.limit(w, float64(runtime.GOMAXPROCS(0)))), "x-limit")
+	b.ReportMetric(float64(cpu)/float64(m.limit(w, 1)), "x-cpu")
+}
+
+// cpuTime is the processor time this process has used.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func depth(n int) float64 { return float64(bits.Len(uint(n - 1))) }

@@ -153,38 +153,28 @@ func eachTown(b *testing.B, run func(b *testing.B, w *town)) {
 	}
 }
 
-// measured reports a benchmark's time as a multiple of the limit.
-func measured(b *testing.B, p primitives, w workload) {
-	perOp := b.Elapsed() / time.Duration(b.N)
-	b.ReportMetric(float64(perOp)/float64(p.limit(w)), "x-limit")
-}
-
 func BenchmarkCreate(b *testing.B) {
 	eachTown(b, func(b *testing.B, w *town) {
 		if w.warm {
 			b.Skip("creating knows no tree")
 		}
-		p := measurePrimitives()
-		b.ReportAllocs()
-		b.ResetTimer()
+		m := start(b)
 		for b.Loop() {
 			w.found()
 		}
-		measured(b, p, createWork(w.n))
+		m.stop(b, createWork(w.n))
 	})
 	eachPeerTown(b, peerCreate)
 }
 
 func BenchmarkCommit(b *testing.B) {
 	eachTown(b, func(b *testing.B, w *town) {
-		p := measurePrimitives()
-		b.ReportAllocs()
 		var c *Candidate
-		b.ResetTimer()
+		m := start(b)
 		for b.Loop() {
 			c = mustOf(w.first.Commit(w.rand, w.keys[0], CommitOptions{WireFormat: WirePublicMessage}))
 		}
-		measured(b, p, commitWork(w.n, ciphertexts(c.Message), len(c.Message)))
+		m.stop(b, commitWork(w.n, ciphertexts(c.Message), len(c.Message)))
 		b.ReportMetric(float64(len(c.Message)), "wire-B")
 		b.ReportMetric(float64(c.Next.written(w.first)), "written-B")
 	})
@@ -207,14 +197,12 @@ func ciphertexts(message []byte) (n int) {
 func BenchmarkProcess(b *testing.B) {
 	eachTown(b, func(b *testing.B, w *town) {
 		message := mustOf(w.first.Commit(w.rand, w.keys[0], CommitOptions{WireFormat: WirePublicMessage})).Message
-		p := measurePrimitives()
-		b.ReportAllocs()
 		var c *Candidate
-		b.ResetTimer()
+		m := start(b)
 		for b.Loop() {
 			c = mustOf(w.last.Process(message, Received{}))
 		}
-		measured(b, p, processWork(w.n, len(message)))
+		m.stop(b, processWork(w.n, len(message)))
 		b.ReportMetric(float64(c.Next.written(w.last)), "written-B")
 	})
 	eachPeerTown(b, peerProcessCommit)
@@ -225,14 +213,12 @@ func BenchmarkRemove(b *testing.B) {
 		if w.n < 3 {
 			b.Skip("nobody to spare")
 		}
-		p := measurePrimitives()
-		b.ReportAllocs()
 		var c *Candidate
-		b.ResetTimer()
+		m := start(b)
 		for b.Loop() {
 			c = w.remove()
 		}
-		measured(b, p, commitWork(w.n, ciphertexts(c.Message), len(c.Message)))
+		m.stop(b, commitWork(w.n, ciphertexts(c.Message), len(c.Message)))
 		b.ReportMetric(float64(len(c.Message)), "wire-B")
 	})
 	eachPeerTown(b, peerRemove)
@@ -250,13 +236,11 @@ func BenchmarkProcessRemove(b *testing.B) {
 			b.Skip("nobody to spare")
 		}
 		message := w.remove().Message
-		p := measurePrimitives()
-		b.ReportAllocs()
-		b.ResetTimer()
+		m := start(b)
 		for b.Loop() {
 			mustOf(w.last.Process(message, Received{}))
 		}
-		measured(b, p, processWork(w.n, len(message)))
+		m.stop(b, processWork(w.n, len(message)))
 	})
 	eachPeerTown(b, peerProcessRemove)
 }
@@ -283,13 +267,11 @@ func (w *town) invite() *Candidate {
 func BenchmarkJoin(b *testing.B) {
 	eachTown(b, func(b *testing.B, w *town) {
 		welcome := w.invite().Welcome
-		p := measurePrimitives()
-		b.ReportAllocs()
-		b.ResetTimer()
+		m := start(b)
 		for b.Loop() {
 			mustOf(Join(&Config{}, w.guest, welcome, JoinOptions{}))
 		}
-		measured(b, p, joinWork(w.n+1, len(welcome)))
+		m.stop(b, joinWork(w.n+1, len(welcome)))
 	})
 	eachPeerTown(b, peerJoin)
 }
@@ -298,19 +280,17 @@ func BenchmarkEncrypt(b *testing.B) {
 	eachTown(b, func(b *testing.B, w *town) {
 		data := make([]byte, 1024)
 		sender, _ := w.fresh()
-		p := measurePrimitives()
-		b.ReportAllocs()
-		b.ResetTimer()
 		var message []byte
 		written := 0
+		m := start(b)
 		for b.Loop() {
-			m, cells, err := sender.Keys().Protect(w.rand, w.keys[0], Outgoing{Data: data})
+			protected, cells, err := sender.Keys().Protect(w.rand, w.keys[0], Outgoing{Data: data})
 			if err != nil {
 				b.Fatal(err)
 			}
-			message, written = m, cellBytes(cells)
+			message, written = protected, cellBytes(cells)
 		}
-		measured(b, p, protectWork())
+		m.stop(b, protectWork())
 		b.ReportMetric(float64(len(message)), "wire-B")
 		b.ReportMetric(float64(written), "written-B")
 	})
@@ -328,22 +308,20 @@ func BenchmarkDecrypt(b *testing.B) {
 	eachTown(b, func(b *testing.B, w *town) {
 		data := make([]byte, 1024)
 		sender, receiver := w.fresh()
-		p := measurePrimitives()
-		b.ReportAllocs()
-		b.ResetTimer()
 		var batch [][]byte
 		written := 0
+		m := start(b)
 		for b.Loop() {
 			if len(batch) == 0 {
-				b.StopTimer()
-				for range 256 {
-					m, _, err := sender.Keys().Protect(w.rand, w.keys[0], Outgoing{Data: data})
-					if err != nil {
-						b.Fatal(err)
+				m.apart(b, func() {
+					for range 256 {
+						message, _, err := sender.Keys().Protect(w.rand, w.keys[0], Outgoing{Data: data})
+						if err != nil {
+							b.Fatal(err)
+						}
+						batch = append(batch, message)
 					}
-					batch = append(batch, m)
-				}
-				b.StartTimer()
+				})
 			}
 			_, cells, err := receiver.Keys().Unprotect(batch[0])
 			if err != nil {
@@ -351,7 +329,7 @@ func BenchmarkDecrypt(b *testing.B) {
 			}
 			batch, written = batch[1:], cellBytes(cells)
 		}
-		measured(b, p, unprotectWork())
+		m.stop(b, unprotectWork())
 		b.ReportMetric(float64(written), "written-B")
 	})
 	eachPeerTown(b, peerDecrypt)
