@@ -121,7 +121,7 @@ var mutations = []struct{ file, from, to string }{
 	{"prune.go", "c.stray.put(n.Child.ID, g) // a", "c.gone.put(n.Child.ID, g) // a"},
 	{"prune.go", "\tc.abandon()\n", ""},
 	{"chain.go", "strayed := c.stray.drop(k.Child.ID)", "strayed := false"},
-	{"chain.go", "if strayed {", "if false {"},
+	{"chain.go", "if strayed {", "if strayed && false {"},
 	{"prune.go", "\tc.known(k.Child.ID)\n", ""},
 	{"prune.go", "\tc.adopt(k.Child.ID)\n", ""},
 	{"snapshot.go", "c.gone.put(l.ID, g)", ""},
