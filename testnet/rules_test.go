@@ -59,13 +59,13 @@ var rooms = map[string]room{
 	"testnet/sim":         {imports: []string{"testnet", "testnet/sim/standin", "testnet/sim/check", "mls", "consensus", "node/session", "node/session/reconcile", "discovery/record"}},
 	"testnet/sim/check":   {},
 	"testnet/sim/standin": {imports: []string{"consensus", "node/session"}},
-	"testnet/scenario":    {imports: []string{"testnet", "testnet/sim", "testnet/sim/check", "testnet/local"}, outside: []string{"go.starlark.net"}},
+	"testnet/scenario":    {imports: []string{"testnet", "testnet/sim", "testnet/report"}, outside: []string{"go.starlark.net"}},
 	"testnet/bench":       {imports: []string{"testnet", "testnet/sim", "mls", "node/session", "testnet/report"}, outside: []string{"gonum.org"}},
 	"testnet/report":      {imports: []string{"testnet"}, outside: []string{"gonum.org"}},
 	"testnet/local":       {imports: []string{"testnet", "node", "node/api"}},
 	"cmd/covey":           {imports: everything, outside: everything},
 	"cmd/covey/tui":       {imports: []string{"node/api"}, outside: []string{"charm.land", "github.com/charmbracelet", "rsc.io/qr"}},
-	"cmd/covey/web":       {imports: []string{"node/api"}, outside: []string{"rsc.io/qr"}},
+	"cmd/covey/web":       {imports: []string{"node/api", "testnet/report"}, outside: []string{"rsc.io/qr"}},
 }
 
 // Imports that a pure room must not have, with the reason.

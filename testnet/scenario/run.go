@@ -13,6 +13,7 @@ import (
 	"go.starlark.net/starlark"
 
 	"github.com/covey-p2p/covey/testnet"
+	"github.com/covey-p2p/covey/testnet/report"
 	"github.com/covey-p2p/covey/testnet/sim"
 )
 
@@ -45,6 +46,7 @@ type Outcome struct {
 	Events   int                `json:"events"`
 	Digest   string             `json:"digest,omitempty"`
 	Record   []string           `json:"-"` // verbs, timed: a script that replays
+	Samples  []report.Sample    `json:"-"` // one a second
 }
 
 // OK reports whether all held.
@@ -99,6 +101,7 @@ type run struct {
 	until    time.Duration
 
 	refused   int // verbs that the stage refused in callbacks: a node was down
+	samples   []report.Sample
 	longest   time.Duration
 	healed    time.Duration
 	converged time.Duration // when all groups were one again after the heal
@@ -162,11 +165,42 @@ func (r *run) watch(ctx context.Context) {
 		if now := r.world.stage.Now(); whole && r.converged == 0 && r.healed > 0 {
 			r.converged = now
 		}
+		r.sample()
 		if r.opts.Progress != nil {
 			r.opts.Progress(r.world.stage.Now(), r.until)
 		}
 		return looks
 	})
+}
+
+// samplesEvery is how far the rows of metrics.csv are apart.
+const samplesEvery = time.Second
+
+// sample takes down the state of things, once a second.
+func (r *run) sample() {
+	now := r.world.stage.Now()
+	if n := len(r.samples); n > 0 && now < r.samples[n-1].At+samplesEvery {
+		return
+	}
+	s := report.Sample{At: now}
+	up := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(r.world.groups)) {
+		n, views, err := r.world.groups[name].states()
+		if err != nil {
+			r.fail(err)
+			return
+		}
+		s.States += n
+		for _, v := range views {
+			s.Epoch, s.Read = max(s.Epoch, v.Number), s.Read+v.Read
+			up[v.Node] = true
+		}
+	}
+	s.Up = len(up)
+	if w, ok := r.world.stage.(*sim.World); ok {
+		_, s.Bytes = w.Traffic()
+	}
+	r.samples = append(r.samples, s)
 }
 
 // call calls a function of the script from within the stage's time.
@@ -212,7 +246,7 @@ func (r *run) print(s string) {
 
 func (r *run) outcome(began time.Time) (*Outcome, error) {
 	s := r.world.stage
-	o := &Outcome{Name: r.file.Name, Seed: r.opts.Seed, Rule: r.file.Rule, Params: r.asked, Groups: map[string]string{}, Virtual: s.Now(), Wall: time.Since(began), Measures: map[string]float64{}}
+	o := &Outcome{Samples: r.samples, Name: r.file.Name, Seed: r.opts.Seed, Rule: r.file.Rule, Params: r.asked, Groups: map[string]string{}, Virtual: s.Now(), Wall: time.Since(began), Measures: map[string]float64{}}
 	for _, c := range r.checks {
 		o.Checks = append(o.Checks, *c)
 	}

@@ -55,7 +55,6 @@ func (w *World) Broken() []string {
 // Traffic is what the network carried so far: packets, and bytes over links.
 func (w *World) Traffic() (packets int, bytes int) { return w.net.stats.Packets, w.net.stats.Bytes }
 
-
 // leaves reports whether going to a head leaves the branch that the seat is on.
 func (s *seat) leaves(head session.EpochID) bool {
 	if s.head == (session.EpochID{}) {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/covey-p2p/covey/node/api"
+	"github.com/covey-p2p/covey/testnet/report"
 )
 
 //go:embed static
@@ -212,6 +213,9 @@ func serveStatic(w http.ResponseWriter, r *http.Request) {
 		name = "index.html"
 	}
 	b, err := fs.ReadFile(static, "static/"+name)
+	if err != nil {
+		b, err = fs.ReadFile(report.Viewer(), name)
+	}
 	if err != nil {
 		refuse(w, http.StatusNotFound, api.NewError(api.CodeNotFound, "There is no such page here.", ""))
 		return

@@ -8,28 +8,27 @@ const listed = 400; // lines shown around the scrubber: a browser is slow beyond
 let events = [];
 let timer;
 
-// load fetches the run that the server shows, if it shows one.
-export async function load() {
+// load shows the run given as text, or else the one that the server shows, if
+// it shows one.
+export async function load(text) {
   $('run-file').addEventListener('change', async (e) => { if (e.target.files[0]) use(await e.target.files[0].text()); });
   $('scrub').addEventListener('input', draw);
   $('play').addEventListener('click', play);
-  const r = await fetch('/run/events.jsonl');
-  if (!r.ok) return false;
-  use(await r.text());
+  if (text === undefined) {
+    const r = await fetch('/run/events.jsonl');
+    if (!r.ok) return false;
+    text = await r.text();
+  }
+  use(text);
   return events.length > 0;
 }
 
 export function shown() { draw(); }
 
 function use(text) {
-  events = [];
-  for (const line of text.split('\n')) {
-    if (!line.trim()) continue;
-    try {
-      const e = JSON.parse(line);
-      if (typeof e.t === 'number' && typeof e.k === 'string') events.push(e);
-    } catch { /* a line cut short by a crash is no event */ }
-  }
+  const parse = (s) => { try { return JSON.parse(s); } catch { return null; /* a line cut short by a crash */ } };
+  const all = text.startsWith('[') ? parse(text) ?? [] : text.split('\n').map(parse);
+  events = all.filter((e) => e && typeof e.t === 'number' && typeof e.k === 'string');
   events.sort((a, b) => a.t - b.t);
   $('scrub').value = 1000;
   draw();
