@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -318,6 +319,9 @@ func commitID(parent EpochID, commit []byte) CommitID {
 
 // admit takes a commit in. How it was come by no longer matters.
 func (s *Session) admit(p *held, id CommitID, ap Applied) error {
+	if ap.Next != nil && bytes.Equal(ap.Next.Authenticator(), p.epoch.Authenticator()) {
+		return fmt.Errorf("%w: the epoch did not advance", ErrInvalid) // an engine that fails so must not go on
+	}
 	v, err := s.judge(p, id, ap)
 	if err != nil {
 		return err

@@ -43,14 +43,13 @@ type seat struct {
 	moved time.Duration
 	byz   *byzantine
 	// What its faces saw, for the books and for scripts.
-	head    session.EpochID
-	number  uint64
-	known   map[string]bool // accounts ever seen in a roster here
-	keys    []usedKey       // used, and nothing has left since
-	texts   []string
-	seq     uint64 // of the latest text shown
-	reorgs  int
-	dropped int
+	head   session.EpochID
+	number uint64
+	known  map[string]bool // accounts ever seen in a roster here
+	keys   []usedKey       // used, and nothing has left since
+	texts  []string
+	seq    uint64 // of the latest text shown
+	moves  int    // of the head
 }
 
 type usedKey struct{ epoch, record string }
@@ -258,6 +257,9 @@ func (n *node) crash() {
 func (s *seat) publish(out session.Outgoing) {
 	w, t := s.n.w, s.n.w.topics[s.group.name]
 	peers := len(t.mesh[s.n.idx])
+	if w.tap != nil {
+		w.tap(s, out.Envelope)
+	}
 	p := t.publish(s.n.idx, out.Envelope)
 	if w.trace.on {
 		w.note(Entry{Kind: "publish", Node: s.n.name, Group: s.group.name, ID: p.id, Size: len(out.Envelope), Count: peers})

@@ -192,6 +192,9 @@ func (w *World) deliverMail() {
 // reached is a state that the seat's engine came to hold.
 func (s *seat) reached(e session.Epoch) {
 	w := s.n.w
+	if w.opens != nil {
+		w.opens[[16]byte(e.Export("covey branch tag", 16))] = session.Key(e.Export("covey branch", 32))
+	}
 	if w.quick {
 		return
 	}
@@ -283,6 +286,7 @@ func (s *seat) move(head session.EpochID, number uint64) {
 		s.reorgs++
 	}
 	s.head, s.number = head, number
+	s.moves++
 	id := hex.EncodeToString(head[:])
 	s.n.w.Book.Head(s.n.w.now, s.group.name, s.n.name, id)
 	for _, account := range s.n.w.Book.Roster(id) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/covey-p2p/covey/node/session"
 	"github.com/covey-p2p/covey/testnet"
 )
 
@@ -33,6 +34,7 @@ func stage(t *testing.T, seed uint64, names ...string) *play {
 func stageWith(t *testing.T, o Options, names ...string) *play {
 	t.Helper()
 	p := &play{New(o), t, names}
+	p.opens = map[[16]byte]session.Key{}
 	p.do("nodes " + strings.Join(names, " "))
 	p.do("group " + names[0] + " room (" + strings.Join(names[1:], " ") + ")")
 	p.settle()

@@ -53,8 +53,12 @@ type World struct {
 	intents int
 	err     error         // what stopped the world
 	changed time.Duration // when who can reach whom last changed
-	events  int
-	depth   int // above zero: an event is happening
+	// For tests: tap sees what is published, and opens has the branch key of
+	// every epoch by its tag, where it is not nil.
+	tap    func(s *seat, envelope []byte)
+	opens  map[[16]byte]session.Key
+	events int
+	depth  int // above zero: an event is happening
 }
 
 var _ testnet.Driver = (*World)(nil)
@@ -215,6 +219,27 @@ func (w *World) Rest() []check.Broken {
 	}
 	w.Book.Rest(w.now, func(device string) int { return part[w.byName[device].idx] })
 	return w.Book.Broken
+}
+
+// agreed says whether all who take part and can reach each other hold one
+// state.
+func (w *World) agreed() bool {
+	part := w.parts()
+	for _, name := range sortedKeys(w.groups) {
+		heads := map[int]session.EpochID{}
+		for _, n := range w.nodes {
+			s := n.seats[name]
+			if s == nil || !n.up || !s.live || s.byz != nil || s.head == (session.EpochID{}) {
+				continue
+			}
+			p := part[n.idx]
+			if h, ok := heads[p]; ok && h != s.head {
+				return false
+			}
+			heads[p] = s.head
+		}
+	}
+	return true
 }
 
 // parts numbers the connected parts of the network by their first node.
