@@ -50,6 +50,7 @@ type seat struct {
 	texts  []string
 	seq    uint64 // of the latest text shown
 	moves  int    // of the head
+	reorgs int    // of those, to another branch
 }
 
 type usedKey struct{ epoch, record string }

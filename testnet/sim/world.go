@@ -217,8 +217,7 @@ func (w *World) Rest() []check.Broken {
 			w.Book.Cooling(g, n.name, s.group.cooling(s.head, n.account, members))
 		}
 	}
-	w.Book.Rest(w.now, func(device string) int { return part[w.byName[device].idx] })
-	return w.Book.Broken
+	return w.Book.Rest(w.now, func(device string) int { return part[w.byName[device].idx] })
 }
 
 // agreed says whether all who take part and can reach each other hold one

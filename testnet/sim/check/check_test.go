@@ -102,17 +102,17 @@ func TestEachCheckCanFail(t *testing.T) {
 	} {
 		b := two()
 		c.do(b)
-		b.Rest(9, one)
+		broken := b.Rest(9, one)
 		if c.invariant == "" {
-			if len(b.Broken) > 0 {
-				t.Errorf("nothing is wrong, and it says %v", b.Broken)
+			if len(broken) > 0 {
+				t.Errorf("nothing is wrong, and it says %v", broken)
 			}
 			continue
 		}
-		if !slices.ContainsFunc(b.Broken, func(x check.Broken) bool {
+		if !slices.ContainsFunc(broken, func(x check.Broken) bool {
 			return x.Invariant == c.invariant && strings.Contains(x.Why, c.says)
 		}) {
-			t.Errorf("%s %q: reported %v", c.invariant, c.says, b.Broken)
+			t.Errorf("%s %q: reported %v", c.invariant, c.says, broken)
 		}
 	}
 }
@@ -122,9 +122,8 @@ func TestApartNeedNotAgree(t *testing.T) {
 	b := two()
 	b.Epoch(1, "room", "bob", "e2", 2, "other", []string{"alice", "bob"})
 	b.Head(1, "room", "bob", "e2")
-	b.Rest(9, func(device string) int { return int(device[0]) })
-	if len(b.Broken) > 0 {
-		t.Error(b.Broken)
+	if broken := b.Rest(9, func(device string) int { return int(device[0]) }); len(broken) > 0 {
+		t.Error(broken)
 	}
 }
 
@@ -133,8 +132,7 @@ func TestLiars(t *testing.T) {
 	b := two()
 	b.Liar("room", "bob")
 	say(b, nil)
-	b.Rest(9, one)
-	if len(b.Broken) > 0 {
-		t.Error(b.Broken)
+	if broken := b.Rest(9, one); len(broken) > 0 {
+		t.Error(broken)
 	}
 }

@@ -6,12 +6,18 @@ import (
 	"time"
 )
 
-// Rest checks a run that has come to rest: I1, I2, I5, I9 and I15. partition
-// says which devices can reach each other: agreement is owed within a part.
-func (b *Book) Rest(at time.Duration, part func(device string) int) {
+// Rest checks a run that has come to rest: I1, I2, I5, I9 and I15. part says
+// which devices can reach each other: agreement is owed within a part. It
+// returns these and all that was broken before, and keeps only the latter: a
+// run that goes on may come to another rest.
+func (b *Book) Rest(at time.Duration, part func(device string) int) []Broken {
+	before := len(b.Broken)
 	b.Agree(at, part)
 	b.Ended(at, part)
 	b.Delivered(at, part)
+	all := b.Broken
+	b.Broken = b.Broken[:before:before]
+	return all
 }
 
 // Agree checks I1 and I15: the honest members that can reach each other hold
