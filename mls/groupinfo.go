@@ -1,7 +1,6 @@
 package mls
 
 import (
-	"github.com/covey-p2p/covey/mls/internal/schedule"
 	"github.com/covey-p2p/covey/mls/internal/suite"
 	"github.com/covey-p2p/covey/mls/internal/wire"
 )
@@ -84,7 +83,7 @@ func (g *groupSecrets) Encode(w *wire.Writer) {
 	}
 	w.Vector(func(w *wire.Writer) {
 		for i := range g.PSKs {
-			g.PSKs[i].Append(w)
+			g.PSKs[i].Encode(w)
 		}
 	})
 }
@@ -97,7 +96,7 @@ func (g *groupSecrets) Decode(r *wire.Reader) {
 	}
 	v := r.Vector()
 	for v.More() {
-		g.PSKs = append(g.PSKs, schedule.ReadPreSharedKeyID(v))
+		g.PSKs = append(g.PSKs, value[PreSharedKeyID](v))
 	}
 	r.Join(v)
 }

@@ -3,6 +3,8 @@ package mls
 import (
 	"bytes"
 	"slices"
+
+	"github.com/covey-p2p/covey/mls/internal/wire"
 )
 
 // The proposals of one commit (RFC 9420 §12.2). gather sorts them by what they
@@ -200,7 +202,7 @@ func (l *list) checkPSKs(nonce int, purpose PSKUsage) error {
 		if len(id.Nonce) != nonce {
 			return fail(CheckPSKNonce, "%d bytes, want %d", len(id.Nonce), nonce)
 		}
-		name := string(encodePSK(id))
+		name := string(wire.Marshal(id))
 		if seen[name] {
 			return fail(CheckDuplicatePSK, "")
 		}

@@ -1,9 +1,6 @@
 package mls
 
-import (
-	"github.com/covey-p2p/covey/mls/internal/schedule"
-	"github.com/covey-p2p/covey/mls/internal/wire"
-)
+import "github.com/covey-p2p/covey/mls/internal/wire"
 
 // Proposal is one change to the group (RFC 9420 §12.1): an *Add, *Update,
 // *Remove, *PreSharedKey, *ReInit, *ExternalInit, *GroupContextExtensions, or
@@ -58,7 +55,7 @@ func (p *Custom) Type() ProposalType               { return p.Kind }
 func (p *Add) Encode(w *wire.Writer)          { p.KeyPackage.Encode(w) }
 func (p *Update) Encode(w *wire.Writer)       { p.LeafNode.Encode(w) }
 func (p *Remove) Encode(w *wire.Writer)       { w.U32(uint32(p.Removed)) }
-func (p *PreSharedKey) Encode(w *wire.Writer) { p.PSK.Append(w) }
+func (p *PreSharedKey) Encode(w *wire.Writer) { p.PSK.Encode(w) }
 func (p *ReInit) Encode(w *wire.Writer) {
 	w.Opaque(p.GroupID)
 	w.U16(uint16(p.Version))
@@ -72,7 +69,7 @@ func (p *Custom) Encode(w *wire.Writer)                 { w.Opaque(p.Data) }
 func (p *Add) Decode(r *wire.Reader)          { *p = Add{KeyPackage: object[KeyPackage](r)} }
 func (p *Update) Decode(r *wire.Reader)       { *p = Update{LeafNode: object[LeafNode](r)} }
 func (p *Remove) Decode(r *wire.Reader)       { *p = Remove{Removed: LeafIndex(r.U32())} }
-func (p *PreSharedKey) Decode(r *wire.Reader) { *p = PreSharedKey{PSK: schedule.ReadPreSharedKeyID(r)} }
+func (p *PreSharedKey) Decode(r *wire.Reader) { *p = PreSharedKey{PSK: value[PreSharedKeyID](r)} }
 func (p *ReInit) Decode(r *wire.Reader) {
 	*p = ReInit{GroupID: r.Opaque(), Version: ProtocolVersion(r.U16()), CipherSuite: CipherSuite(r.U16()), Extensions: value[Extensions](r)}
 }
@@ -172,10 +169,4 @@ func (c *Commit) Decode(r *wire.Reader) {
 	if r.Optional() {
 		c.Path = object[UpdatePath](r)
 	}
-}
-
-func encodePSK(id *PreSharedKeyID) []byte {
-	w := wire.NewWriter(128)
-	id.Append(w)
-	return w.Bytes()
 }

@@ -106,7 +106,7 @@ func (e *Epoch) record() []byte {
 	}
 	switch known {
 	case storedAlive:
-		e.secrets.Append(w)
+		e.secrets.Encode(w)
 		e.own.Encode(w)
 	case storedErased:
 		w.U32(uint32(e.self))

@@ -189,11 +189,11 @@ func (e *Epoch) ExternalInit(kemOutput []byte) (init suite.Secret, err error) {
 	return e.suite.DecapExport(key, kemOutput, externalInitLabel, e.suite.Nh())
 }
 
-// Append writes the epoch's secrets for storage: 8·Nh bytes, in the order of
+// Encode writes the epoch's secrets for storage: 8·Nh bytes, in the order of
 // Table 4.
-func (e *Epoch) Append(w *wire.Writer) { w.Raw(e.memory) }
+func (e *Epoch) Encode(w *wire.Writer) { w.Raw(e.memory) }
 
-// ReadEpoch takes back what Append wrote; errors stay in the reader.
+// ReadEpoch takes back what Encode wrote; errors stay in the reader.
 func ReadEpoch(s *suite.Suite, r *wire.Reader) *Epoch {
 	e := &Epoch{suite: s, memory: suite.Secret(r.Raw(int(secrets) * s.Nh())).Clone()}
 	if r.Err() != nil {

@@ -31,14 +31,14 @@ func TestEpochStored(t *testing.T) {
 	for _, s := range suite.All() {
 		e, _ := newEpoch(s)
 		w := wire.NewWriter(0)
-		e.Append(w)
+		e.Encode(w)
 		r := wire.NewReader(append(w.Bytes(), 'x'))
 		again := schedule.ReadEpoch(s, r)
 		if r.Err() != nil || r.Len() != 1 {
 			t.Fatalf("suite %d: %v, %d bytes left", s.ID(), r.Err(), r.Len())
 		}
 		w2 := wire.NewWriter(0)
-		again.Append(w2)
+		again.Encode(w2)
 		equal(t, "stored again", w2.Bytes(), w.Bytes())
 		equal(t, "authenticator", again.Authenticator(), e.Authenticator())
 		e.Erase()
@@ -51,7 +51,7 @@ func TestEpochStored(t *testing.T) {
 		}
 		again.Erase()
 		w3 := wire.NewWriter(0)
-		again.Append(w3)
+		again.Encode(w3)
 		equal(t, "erased", w3.Bytes(), make([]byte, w.Len()))
 	}
 }
@@ -131,11 +131,9 @@ func TestPreSharedKeyIDLaws(t *testing.T) {
 			id.GroupID, id.Epoch = rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "group"), rapid.Uint64().Draw(t, "epoch")
 		}
 		w := wire.NewWriter(0)
-		id.Append(w)
-		decode := func(in []byte) (schedule.PreSharedKeyID, error) {
-			r := wire.NewReader(in)
-			id := schedule.ReadPreSharedKeyID(r)
-			return id, r.Done()
+		id.Encode(w)
+		decode := func(in []byte) (id schedule.PreSharedKeyID, err error) {
+			return id, wire.Unmarshal(in, &id)
 		}
 		again, err := decode(w.Bytes())
 		if err != nil || fmt.Sprint(again) != fmt.Sprint(id) {
@@ -158,14 +156,12 @@ func FuzzPreSharedKeyID(f *testing.F) {
 	f.Add([]byte{2, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Add([]byte{3, 0, 0})
 	f.Fuzz(func(t *testing.T, in []byte) {
-		r := wire.NewReader(in)
-		id := schedule.ReadPreSharedKeyID(r)
-		if r.Done() != nil {
+		var id schedule.PreSharedKeyID
+		if wire.Unmarshal(in, &id) != nil {
 			return
 		}
-		w := wire.NewWriter(0)
-		if id.Append(w); !bytes.Equal(w.Bytes(), in) {
-			t.Fatalf("accepted %x, wrote %x", in, w.Bytes())
+		if out := wire.Marshal(&id); !bytes.Equal(out, in) {
+			t.Fatalf("accepted %x, wrote %x", in, out)
 		}
 	})
 }
@@ -177,9 +173,9 @@ func TestPreSharedKeyIDRefuses(t *testing.T) {
 		"reserved usage": {2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
 		"unknown usage":  {2, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
 	} {
-		r := wire.NewReader(in)
-		if schedule.ReadPreSharedKeyID(r); !errors.Is(r.Done(), wire.ErrValue) {
-			t.Errorf("%s: %v", why, r.Err())
+		var id schedule.PreSharedKeyID
+		if err := wire.Unmarshal(in, &id); !errors.Is(err, wire.ErrValue) {
+			t.Errorf("%s: %v", why, err)
 		}
 	}
 }

@@ -43,8 +43,8 @@ type PreSharedKeyID struct {
 	Nonce []byte // Nh fresh random bytes
 }
 
-// Append writes the struct of RFC 9420 §8.4.
-func (id *PreSharedKeyID) Append(w *wire.Writer) {
+// Encode implements wire.Encoder.
+func (id *PreSharedKeyID) Encode(w *wire.Writer) {
 	w.U8(uint8(id.Type))
 	switch id.Type {
 	case ExternalPSK:
@@ -57,10 +57,9 @@ func (id *PreSharedKeyID) Append(w *wire.Writer) {
 	w.Opaque(id.Nonce)
 }
 
-// ReadPreSharedKeyID reads the struct; errors stay in the reader. Slices alias
-// its input.
-func ReadPreSharedKeyID(r *wire.Reader) PreSharedKeyID {
-	id := PreSharedKeyID{Type: PSKType(r.U8())}
+// Decode implements wire.Decoder; slices alias the input.
+func (id *PreSharedKeyID) Decode(r *wire.Reader) {
+	*id = PreSharedKeyID{Type: PSKType(r.U8())}
 	switch id.Type {
 	case ExternalPSK:
 		id.ID = r.Opaque()
@@ -75,7 +74,6 @@ func ReadPreSharedKeyID(r *wire.Reader) PreSharedKeyID {
 		r.Fail(wire.ErrValue)
 	}
 	id.Nonce = r.Opaque()
-	return id
 }
 
 // PSKSecret chains pre-shared keys, in the order of the commit or Welcome, into
@@ -94,7 +92,7 @@ func PSKSecret(s *suite.Suite, ids []PreSharedKeyID, psks []suite.Secret) (suite
 	secret := s.Zero().Clone()
 	for i := range ids {
 		label := wire.NewWriter(128)
-		ids[i].Append(label)
+		ids[i].Encode(label)
 		label.U16(uint16(i))
 		label.U16(uint16(len(ids)))
 
