@@ -59,7 +59,7 @@ var rooms = map[string]room{
 	"testnet/sim":         {imports: []string{"testnet", "testnet/sim/standin", "testnet/sim/check", "mls", "consensus", "node/session", "node/session/reconcile", "discovery/record"}},
 	"testnet/sim/check":   {},
 	"testnet/sim/standin": {imports: []string{"consensus", "node/session"}},
-	"testnet/scenario":    {imports: []string{"testnet", "testnet/sim", "testnet/report"}, outside: []string{"go.starlark.net"}},
+	"testnet/scenario":    {imports: []string{"testnet", "testnet/sim", "testnet/report", "node/session"}, outside: []string{"go.starlark.net"}},
 	"testnet/bench":       {imports: []string{"testnet", "testnet/sim", "mls", "node/session", "testnet/report"}, outside: []string{"gonum.org"}},
 	"testnet/report":      {imports: []string{"testnet"}, outside: []string{"gonum.org"}},
 	"testnet/local":       {imports: []string{"testnet", "node", "node/api"}},

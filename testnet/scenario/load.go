@@ -37,6 +37,9 @@ type File struct {
 	Until time.Duration
 	Runs  int
 	Rule  string
+	// Engine is "mls", the real one, or "stand-in", hashes in its place, for
+	// schedules of thousands.
+	Engine string
 
 	text    []byte
 	globals starlark.StringDict
@@ -63,7 +66,7 @@ func Load(path string) (*File, error) {
 // folder of the CSV files it uses.
 func Parse(path string, text []byte) (*File, error) {
 	sum := sha256.Sum256(text)
-	f := &File{Path: path, Hash: hex.EncodeToString(sum[:]), Name: strings.TrimSuffix(filepath.Base(path), ".star"), Until: defaultUntil, Runs: 1, text: text}
+	f := &File{Path: path, Hash: hex.EncodeToString(sum[:]), Name: strings.TrimSuffix(filepath.Base(path), ".star"), Until: defaultUntil, Runs: 1, Engine: EngineMLS, text: text}
 	thread := f.thread()
 	var err error
 	f.globals, err = starlark.ExecFileOptions(options, thread, path, text, f.builtins())
@@ -93,7 +96,13 @@ func (f *File) thread() *starlark.Thread {
 	return t
 }
 
-var metaKeys = []string{"name", "about", "until", "runs", "rule"}
+// The engines that a scenario can run on.
+const (
+	EngineMLS     = "mls"
+	EngineStandIn = "stand-in"
+)
+
+var metaKeys = []string{"name", "about", "until", "runs", "rule", "engine"}
 
 func (f *File) meta() error {
 	value, ok := f.globals["META"]
@@ -117,6 +126,10 @@ func (f *File) meta() error {
 			f.About, err = asText(item[1])
 		case "rule":
 			f.Rule, err = asText(item[1])
+		case "engine":
+			if f.Engine, err = asText(item[1]); err == nil && f.Engine != EngineMLS && f.Engine != EngineStandIn {
+				err = fmt.Errorf("%q: %q or %q", f.Engine, EngineMLS, EngineStandIn)
+			}
 		case "until":
 			f.Until, err = asDuration(item[1])
 		case "runs":

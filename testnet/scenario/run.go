@@ -12,13 +12,14 @@ import (
 
 	"go.starlark.net/starlark"
 
+	"github.com/covey-p2p/covey/node/session"
 	"github.com/covey-p2p/covey/testnet"
 	"github.com/covey-p2p/covey/testnet/report"
 	"github.com/covey-p2p/covey/testnet/sim"
 )
 
-// Options say how a file is run. The zero value is seed 0 on the simulator with
-// the stand-in engine and prices for computing.
+// Options say how a file is run. The zero value is seed 0 on the simulator,
+// with the engine that the file names, and computing that costs no time.
 type Options struct {
 	Seed   uint64
 	Params map[string]string
@@ -142,6 +143,9 @@ func (r *run) stage() (testnet.Stage, func(...string) *sim.Rand, error) {
 	}
 	so := r.opts.Sim
 	so.Seed, so.Digest = r.opts.Seed, true
+	if so.Engine == nil && r.file.Engine == EngineMLS {
+		so.Engine = session.MLS{}
+	}
 	w := sim.New(so)
 	return w, w.Luck, nil
 }
