@@ -133,6 +133,26 @@ var framingRows = []row{
 		noError(s, "protect", err)
 		return s.unprotect(m)
 	}},
+	{CheckOwnMessage, "application of another copy of this client", func(s *scene) error {
+		old := must(s.a.Keys().Save())(s)
+		m, _, err := s.a.Keys().Protect(s.rand, s.a.key, Outgoing{Data: []byte("x")})
+		noError(s, "protect", err)
+		must(s.a.LoadKeys(old))(s)
+		return s.unprotect(m)
+	}},
+	{CheckSignature, "in this member's own name", func(s *scene) error {
+		plain := s.plaintext(&member{s.b.person, s.a.Epoch}, ContentApplication, func(c *FramedContent) { c.Application = []byte("x") })
+		return s.unprotect(s.sealed(s.b.Epoch, 0, 0, 0, ContentApplication, plain))
+	}},
+	{CheckSignature, "a commit in this member's own name", func(s *scene) error {
+		return second(s.a.Process(s.frameOf(s.b.Epoch, s.b.key, asMember(s.a), func(c *FramedContent) {
+			c.ContentType, c.Commit = ContentCommit, &Commit{}
+		}), Received{}))
+	}},
+	{CheckDecrypt, "in this member's own name, under another's key", func(s *scene) error {
+		plain := s.plaintext(s.b, ContentApplication, func(c *FramedContent) { c.Application = []byte("x") })
+		return s.unprotect(s.sealed(s.b.Epoch, 0, 1, 0, ContentApplication, plain))
+	}},
 	{CheckMembershipTag, "wrong", func(s *scene) error {
 		m := s.frameOf(s.b.Epoch, s.b.key, asMember(s.b), remove)
 		m[len(m)-1] ^= 1

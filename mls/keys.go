@@ -197,14 +197,21 @@ func (e *Epoch) open(m *Message) (*signed, *opening, error) {
 	if !e.tree.Has(LeafIndex(o.leaf)) {
 		return nil, nil, fail(CheckSenderDataLeaf, "leaf %d", o.leaf)
 	}
-	if LeafIndex(o.leaf) == e.self {
-		return nil, nil, fail(CheckOwnMessage, "generation %d", o.generation)
-	}
+	own := LeafIndex(o.leaf) == e.self
 	s, err := e.openPrivate(m.Private, o, e.keys.ratchets)
+	if own && CheckOf(err) == CheckReplay {
+		return nil, nil, fail(CheckOwnMessage, "generation %d", o.generation) // an echo: sent from here
+	}
+	if err == nil {
+		err = e.verifySender(s)
+	}
+	if err == nil && own {
+		err = fail(CheckOwnMessage, "generation %d, not sent from here", o.generation) // see Elsewhere
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	return s, &o, e.verifySender(s)
+	return s, &o, nil
 }
 
 // use consumes what open found.
