@@ -34,6 +34,7 @@ type held struct {
 	husk       Epoch           // the epoch after its end, for its keys
 	cells      map[string]bool // durable rows of its keys
 	since      Time            // entered
+	turns      []uint32        // see slots; worked out when first asked for
 }
 
 // keysWrap is the wrapping key under which message keys are stored: its own,
@@ -61,11 +62,15 @@ func (s *Session) genesis() EpochID { return EpochID(s.group) }
 
 // slots are the places of an epoch's leaves in its commit order.
 func (s *Session) slots(h *held) []uint32 {
+	if h.turns != nil {
+		return h.turns
+	}
 	leaves := make([]uint32, len(h.roster.leaves))
 	for i, l := range h.roster.leaves {
 		leaves[i] = l.Index
 	}
-	return consensus.Slots(s.genesis(), h.number, leaves)
+	h.turns = consensus.Slots(s.genesis(), h.number, leaves)
+	return h.turns
 }
 
 // view derives what a state says; it saves nothing.

@@ -153,6 +153,7 @@ func (s *Session) ownEcho(p *held, id CommitID, ap Applied) {
 // propose gives a candidate to the rule.
 func (s *Session) propose(c consensus.Candidate) {
 	_, status := s.chain.Add(c)
+	s.stirred = true
 	switch status {
 	case consensus.AddHeld, consensus.AddEntered:
 		s.disturbed()

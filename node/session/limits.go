@@ -98,6 +98,9 @@ const (
 	// opened without any reason.
 	offerAgain = 500
 	offerEvery = 30_000
+	// reapEvery is how often what is kept is looked through because of time
+	// alone: no oftener than this device wakes anyway.
+	reapEvery = offerEvery
 	// welcomeCap is how long a Welcome waits for votes at most.
 	welcomeCap = 10_000
 	// welcomeAgain is the wait before a Welcome is sent a second time; each

@@ -34,6 +34,7 @@ func (s *Session) moved() {
 	old, h := s.held[s.meta.Head], s.held[head]
 	s.meta.Head = head
 	s.saveMeta()
+	s.stirred = true
 	s.pacing.work = 0
 	if h == nil || s.meta.Status == statusRemoved { // where the rest of a branch that lost goes is nobody's concern
 		return

@@ -54,6 +54,7 @@ func (s *Session) takeReceipt(c *control) outcome {
 			m.Got = map[Device]bool{}
 		}
 		m.Got[c.Device] = true
+		s.stirred = true
 		if m.State == StateQueued { // it left by way of an exchange
 			m.State = StateHanded
 			s.notify(Notice{Kind: NoticeSent, ID: m.ID, Message: id, State: StateHanded, Count: 1})

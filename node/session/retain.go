@@ -25,6 +25,11 @@ func (s *Session) reap() {
 	if h == nil {
 		return
 	}
+	if !s.stirred && s.now < s.reapAt { // nothing that decides has changed
+		s.wake(s.reapAt)
+		return
+	}
+	s.stirred, s.reapAt = false, s.now+reapEvery
 	s.dropAnchors(h.number)
 	keep := s.keepFrom(h)
 	for _, id := range sortedIDs(s.held) {
@@ -52,6 +57,7 @@ func (s *Session) reap() {
 		s.dropPackage()
 	}
 	s.finalize(keep)
+	s.wake(s.reapAt)
 }
 
 // keepFrom is the earliest epoch on the head's path whose state is kept.
@@ -175,7 +181,7 @@ func (s *Session) finalize(keep EpochID) {
 			case !s.missed(m):
 				s.over(id, m, StateFinal)
 			case s.now < again:
-				s.wake(again)
+				s.reapAt = min(s.reapAt, again)
 			default:
 				m.Epoch = EpochID{}
 				s.saveSent(id, m)

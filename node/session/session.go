@@ -87,6 +87,8 @@ type Session struct {
 	treeRows    map[string]bool   // durable rows of commits and votes
 	divided     bool              // the rule prefers, by votes, what cannot be entered here
 	readmission *readmission
+	stirred     bool // a vote, commit or receipt came since the last reap
+	reapAt      Time // when it is done anyway
 	kept        *keptPackage
 	early       []Welcomed // Welcomes that came before the headers they need
 	unpublished [][]byte   // own commits that a crash may have kept in

@@ -114,6 +114,7 @@ func (s *Session) takeVote(account Account, c *control) outcome {
 // hear gives a vote to the rule and makes it durable.
 func (s *Session) hear(v consensus.Vote) consensus.Verdict {
 	_, verdict := s.chain.Hear(v)
+	s.stirred = true
 	if last, ok := s.lastVote[v.Account]; !ok || last.Seq < v.Seq {
 		s.lastVote[v.Account] = v
 	}
