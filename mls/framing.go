@@ -63,6 +63,29 @@ func (c *FramedContent) Encode(w *wire.Writer) {
 	c.encodeBody(w)
 }
 
+// room is about what the content takes, that a buffer for a large commit is made
+// once and not grown again and again.
+func (c *FramedContent) room() int {
+	n := 512 + len(c.AuthenticatedData) + len(c.Application)
+	if c.Commit == nil {
+		return n
+	}
+	for i := range c.Commit.Proposals {
+		if n += 40; c.Commit.Proposals[i].Proposal != nil {
+			n += 280 // as an Add takes
+		}
+	}
+	if c.Commit.Path != nil {
+		for _, node := range c.Commit.Path.Nodes {
+			n += 16 + len(node.EncryptionKey)
+			for _, ct := range node.EncryptedPathSecret {
+				n += 4 + len(ct.KEMOutput) + len(ct.Ciphertext)
+			}
+		}
+	}
+	return n
+}
+
 // encodeBody writes the select of RFC 9420 §6 and of PrivateMessageContent.
 func (c *FramedContent) encodeBody(w *wire.Writer) {
 	switch c.ContentType {
@@ -141,7 +164,7 @@ func (a *AuthenticatedContent) Decode(r *wire.Reader) {
 // tbs is FramedContentTBS (RFC 9420 §6.1). The group's context is part of it
 // where the sender must have known it.
 func (a *AuthenticatedContent) tbs(context []byte) []byte {
-	w := wire.NewWriter(256 + len(context))
+	w := wire.NewWriter(a.Content.room() + len(context))
 	w.U16(uint16(MLS10))
 	w.U16(uint16(a.WireFormat))
 	a.Content.Encode(w)
@@ -270,7 +293,18 @@ func (m *Message) Decode(r *wire.Reader) {
 }
 
 // Marshal encodes the message as it goes on the wire.
-func (m *Message) Marshal() []byte { return wire.Marshal(m) }
+func (m *Message) Marshal() []byte {
+	room := 512
+	switch m.WireFormat {
+	case WirePublicMessage:
+		room = m.Public.Content.room()
+	case WirePrivateMessage:
+		room = 128 + len(m.Private.GroupID) + len(m.Private.AuthenticatedData) + len(m.Private.Ciphertext)
+	}
+	w := wire.NewWriter(room)
+	m.Encode(w)
+	return w.Bytes()
+}
 
 // ParseMessage decodes one MLSMessage that is all of b. What it returns
 // aliases b.
