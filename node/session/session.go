@@ -128,6 +128,8 @@ type meta struct {
 	Entered []EpochID `cbor:"16,keyasint,omitempty"`
 	// Probation: let in lately, not yet sure that this branch is the group's.
 	Probation bool `cbor:"13,keyasint"`
+	// Inviter asked for this device's account to be let in; zero: not known.
+	Inviter Account `cbor:"19,keyasint"`
 }
 
 // status is whether this device takes part.

@@ -24,8 +24,9 @@ type View struct {
 	Members  []Member
 	Agreed   int // voters that stand at or below the head, of Voters
 	Voters   int
-	Alive    int // epochs whose state is held
-	Rivals   int // of those, on branches that do not lead to the head
+	Alive    int     // epochs whose state is held
+	Rivals   int     // of those, on branches that do not lead to the head
+	Inviter  Account // who asked for this account to be let in, as signed; zero: not known
 	History  uint64
 	Read     uint64
 	Waiting  int // messages and changes of mine that nobody else has yet
@@ -71,7 +72,7 @@ const maxTopics = 3
 func (s *Session) View() View {
 	v := View{
 		Group: s.group, Standing: Standing(s.meta.Status), Why: s.meta.Why,
-		Head: s.chain.Head(), History: s.meta.History, Read: s.meta.Read,
+		Head: s.chain.Head(), Inviter: s.meta.Inviter, History: s.meta.History, Read: s.meta.Read,
 	}
 	for _, m := range s.outbox {
 		if m.State == StateQueued {

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -55,5 +56,22 @@ func TestTreeShowsRivals(t *testing.T) {
 	}
 	if heads != 1 || forks == 0 {
 		t.Errorf("%d heads, %d forks in %+v", heads, forks, tree)
+	}
+}
+
+// Whoever makes the commit, the joiner learns who asked for it.
+func TestInviterIsWhoAsked(t *testing.T) {
+	w := groupOn(t, standin.New(), "alice", "bob", "carol", "dave")
+	for i, inviter := range []string{"alice", "bob", "carol", "dave"} {
+		name := fmt.Sprint("guest", i)
+		guest := w.add(name, name)
+		w.step(inviter, session.Invite{ID: intentOf(name), Account: guest.id.Account})
+		w.run(20_000)
+		if guest.s == nil {
+			t.Fatalf("%s did not join", name)
+		}
+		if got := guest.s.View().Inviter; got != w.node(inviter).id.Account {
+			t.Errorf("%s was asked in by %x, not by %s", name, got[:4], inviter)
+		}
 	}
 }

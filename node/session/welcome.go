@@ -40,6 +40,7 @@ type sidecar struct {
 	Into    consensus.Candidate `cbor:"2,keyasint"`
 	Anchors []anchor            `cbor:"3,keyasint"`
 	Votes   []consensus.Vote    `cbor:"4,keyasint"`
+	Asked   []intent            `cbor:"5,keyasint,omitempty"` // for whom the commit let somebody in
 }
 
 const invitationVersion = 1
@@ -171,6 +172,11 @@ func (s *Session) invite(h *held, w *heldWelcome) []byte {
 			}
 		}
 	}
+	for _, in := range s.carriedBy[w.Commit] {
+		if in.Op == opAdd {
+			side.Asked = append(side.Asked, in)
+		}
+	}
 	key := Key(h.epoch.Export("covey sidecar", 32))
 	sealed := must(s.cfg.Engine.Seal(key, s.group[:], encode(side), s.cfg.Rand))
 	return encode(invitation{Version: invitationVersion, Group: s.group, Welcome: w.Welcome, Sidecar: sealed})
@@ -264,9 +270,23 @@ func (s *Session) join(e Epoch, side sidecar) error {
 	}
 	s.meta.Probation = 2*s.chain.Weight(cand.ID) <= voters(side.Parent)
 	s.meta.Head = s.chain.Head()
+	s.meta.Inviter = s.inviter(h, side.Asked)
 	s.saveMeta()
 	s.notify(Notice{Kind: NoticeJoined, Epoch: h.id, Number: h.number, Of: len(h.roster.accounts)})
 	// A receipt for nothing: I am here.
 	s.publishOwn(s.sealOn(h, innerControl, s.state(controlReceipt, receipt{})))
 	return nil
+}
+
+// inviter is the account that asked for this one to be let in, whoever made the
+// commit: it has signed so. Zero where nobody in the epoch has.
+func (s *Session) inviter(h *held, asked []intent) Account {
+	for i := range asked {
+		in := &asked[i]
+		at, ok := h.roster.device(in.Author)
+		if ok && in.Op == opAdd && in.Account == s.cfg.Self.Account && s.authentic(in) {
+			return h.roster.account[at]
+		}
+	}
+	return Account{}
 }
