@@ -156,7 +156,7 @@ func (e *Entry) Done(err error) {
 	if n := len(j.ring) - recent; n > 0 {
 		j.ring = append(j.ring[:0], j.ring[n:]...)
 	}
-	if j.seen != before {
+	if j.seen != before && !j.closed {
 		close(j.grown)
 		j.grown = make(chan struct{})
 	}

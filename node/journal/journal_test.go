@@ -151,6 +151,8 @@ func TestBadCursorAndClose(t *testing.T) {
 			t.Errorf("a cursor from the future: %v", err)
 		}
 	}
+	late := j.Reserve([]api.Event{{Text: "under way when the node stops"}})
+	defer late.Done(nil)
 	time.AfterFunc(10*time.Millisecond, j.Close)
 	for _, err := range j.Events(t.Context(), 0) {
 		if e := new(api.Error); !errors.As(err, &e) || e.Code != api.CodeStopped {

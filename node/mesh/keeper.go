@@ -161,6 +161,19 @@ func (m *Mesh) Redial() {
 	m.keeper.wake()
 }
 
+// Ponder has peers that no address is known of looked for again: somebody who
+// may know one has come.
+func (m *Mesh) Ponder() {
+	m.keeper.mu.Lock()
+	for p, a := range m.keeper.known {
+		if !a.up && len(m.host.Peerstore().Addrs(p)) == 0 {
+			a.next = time.Time{}
+		}
+	}
+	m.keeper.mu.Unlock()
+	m.keeper.wake()
+}
+
 // run dials known peers that are not connected, longest-due first.
 func (k *keeper) run() {
 	tick := time.NewTicker(keepEvery)
