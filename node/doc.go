@@ -1,1 +1,74 @@
+// Package node runs sessions over a network: one process, one device, any
+// number of groups.
+//
+// Walk: node.go starts everything and stops it. groups.go has a goroutine per
+// group, which alone touches that group's session; effects.go performs what
+// the session answers, in field order, one synced write for many events;
+// notice.go turns its notices into events for people. presence.go knows who
+// can be reached and tells the mesh whom to know. courier.go carries Welcomes,
+// packages.go gives out and fetches key packages, hello.go makes contacts,
+// where.go finds members. surface.go is what node/backend needs to answer the
+// local API. What decides anything is below the line: node/session and
+// consensus.
+//
+// # Keys
+//
+// An account key vouches for device keys (a certificate); a device key signs
+// the device's leaves in groups. The device key is also the key of the libp2p
+// host, so that a member's peer id follows from the leaf: connections between
+// members are authenticated by the transport, no further handshake is needed,
+// and who may take part in a topic or send frames is a look-up in the roster.
+// Both uses sign under labels of their own (RFC 9420 §5.1.2, libp2p's Noise
+// and TLS handshakes), so that no signature of one can be taken for the other.
+// The price: members of a group can recognise the device in other groups and
+// in the DHT by one key. The alternative, a key per group, needs a host per
+// group.
+//
+// # What outsiders see
+//
+// The mesh tells strangers nothing of groups (node/mesh). What a network
+// observer or a holder of bytes sees:
+//
+//	topic     a hash of a control key of the group and the network's name: random
+//	          to whoever is not in the group; it changes every few epochs
+//	gossip    one byte that says envelope or announcement, then the envelope,
+//	          every field of which is argued for in node/session; an announcement
+//	          is a SHA-256 and a length, as a large commit would be visible by
+//	          its size anyway
+//	frame     to members only: 16 bytes that name the group, then the frame
+//	deliver   to the invitee: who sends (a certificate), for which account, and a
+//	          Welcome; whoever is not the invitee never gets it from us in clear
+//
+// Log lines name no group, account or key.
+//
+// # Rows
+//
+//	me/identity  the two seeds        me/kp/   key packages given out
+//	g/<tag>/     a session's rows     n/<tag>  when it was joined
+//	d/ i/        how far each message of mine has come, and from its id to that
+//	j/           the event log        c/ l/    contacts, links
+//	w/ v/        Welcomes on their way, invitations that wait
+//	t/           tokens of bots, by hash (node/backend)
+//
+// A tag is a hash of the group's id, so that no key of a row names a group.
+//
+// # Goroutines
+//
+// All end at Stop, which waits for them; besides those of node/mesh and of the
+// store:
+//
+//	group      one per group; owns its session. Its queue from the network, full,
+//	           drops the newest gossip, which the next exchange of logs brings
+//	           back, and holds up frames; its queue from people, full, says busy
+//	presence   one; owns who is known and who is announced to which group
+//	courier    one; owns which Welcomes are under way
+//	tidy       one; the chores of every hour
+//	errand     at most errandsAtOnce; each waits for one other machine
+//
+// # Batches
+//
+// Events that wait are stepped together and share one synced write, as if they
+// had come at the same moment. Nobody outside can tell: nothing of a batch is
+// acknowledged, published or shown before the write. Without it, a group takes
+// as many messages a second as the disk takes syncs.
 package node

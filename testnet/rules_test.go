@@ -52,6 +52,7 @@ var rooms = map[string]room{
 	"node/mesh/simlink": {outside: []string{"github.com/libp2p", "github.com/marcopolo/simnet", "github.com/quic-go/quic-go", "go.uber.org/fx"}},
 	"node/journal":      {imports: []string{"node/api", "node/session", "node/store"}},
 	"node/people":       {imports: []string{"node/session", "node/store"}, outside: []string{"github.com/fxamacker/cbor"}},
+	"node/backend":      {imports: []string{"node", "node/api", "node/mesh", "node/people", "node/session", "node/store", "consensus"}, outside: []string{"github.com/libp2p", "github.com/multiformats"}},
 	"node": {imports: []string{"node/mesh", "node/journal", "node/people", "mls", "consensus", "node/session", "node/session/reconcile", "node/store", "node/api", "node/mailbox", "discovery", "discovery/record"},
 		outside: []string{"github.com/libp2p", "github.com/multiformats", "github.com/prometheus", "github.com/ipfs", "github.com/fxamacker/cbor", "golang.org/x"}},
 
@@ -62,7 +63,7 @@ var rooms = map[string]room{
 	"testnet/scenario":    {imports: []string{"testnet", "testnet/sim", "testnet/report", "node/session"}, outside: []string{"go.starlark.net"}},
 	"testnet/bench":       {imports: []string{"testnet", "testnet/sim", "mls", "node/session", "testnet/report"}, outside: []string{"gonum.org"}},
 	"testnet/report":      {imports: []string{"testnet"}, outside: []string{"gonum.org"}},
-	"testnet/local":       {imports: []string{"testnet", "node", "node/api"}},
+	"testnet/local":       {imports: []string{"testnet", "node", "node/api", "node/backend"}},
 	"cmd/covey":           {imports: everything, outside: everything},
 	"cmd/covey/tui":       {imports: []string{"node/api"}, outside: []string{"charm.land", "github.com/charmbracelet", "rsc.io/qr"}},
 	"cmd/covey/web":       {imports: []string{"node/api", "testnet/report"}, outside: []string{"rsc.io/qr"}},

@@ -1,0 +1,418 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/covey-p2p/covey/consensus"
+	"github.com/covey-p2p/covey/node"
+	"github.com/covey-p2p/covey/node/api"
+	"github.com/covey-p2p/covey/node/people"
+	"github.com/covey-p2p/covey/node/session"
+)
+
+func (b *Backend) Groups(ctx context.Context) ([]api.Group, error) {
+	var out []api.Group
+	for _, g := range b.n.Groups() {
+		shown, err := b.showGroup(ctx, g)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, shown.Group)
+	}
+	slices.SortFunc(out, func(x, y api.Group) int { return x.Joined.Compare(y.Joined)*2 + strings.Compare(x.ID, y.ID) })
+	return out, nil
+}
+
+func (b *Backend) Group(ctx context.Context, ref string) (api.GroupDetail, error) {
+	g, err := b.findGroup(ref)
+	if err != nil {
+		return api.GroupDetail{}, err
+	}
+	return b.showGroup(ctx, g)
+}
+
+func (b *Backend) showGroup(ctx context.Context, g *node.Group) (api.GroupDetail, error) {
+	v, err := g.Fresh(ctx)
+	if err != nil {
+		return api.GroupDetail{}, err
+	}
+	out := api.GroupDetail{
+		Group: api.Group{
+			ID: g.ID(), Name: v.Name, State: groupState(g, &v), Members: len(v.Members), Epoch: g.EpochRef(v.Head, v.Number),
+			Agreed: v.Agreed, Rivals: v.Rivals, Unread: int(v.History - v.Read), Queued: v.Waiting, Seq: v.History, Joined: g.Joined(),
+			Role: api.RoleMember,
+		},
+		Authenticator: hexOf(v.Proof), Alive: v.Alive, Roster: make([]api.Member, 0, len(v.Members)),
+	}
+	if out.Name == "" {
+		out.Name = g.Title()
+	}
+	for _, m := range v.Members {
+		shown := b.showMember(m)
+		switch {
+		case shown.Me:
+			out.Role = shown.Role
+		case shown.Online:
+			out.Online++
+		}
+		out.Roster = append(out.Roster, shown)
+	}
+	if v.History > 0 {
+		if last, err := g.History(v.History); err == nil {
+			m := g.Message(last)
+			out.Last = &m
+		}
+	}
+	return out, nil
+}
+
+func groupState(g *node.Group, v *session.View) api.GroupState {
+	switch v.Standing {
+	case session.TakenOut:
+		if g.Left() {
+			return api.GroupLeft
+		}
+		return api.GroupRemoved
+	case session.OnlyReading:
+		return api.GroupReading
+	case session.LeftBehind:
+		return api.GroupStranded
+	}
+	return api.GroupActive
+}
+
+func (b *Backend) showMember(m session.Member) api.Member {
+	n := b.n
+	out := api.Member{
+		Account: hexOf(m.Account[:]), Name: n.NameOf(m.Account), Role: node.RoleName(m.Role), Me: m.Account == b.me().Account,
+		Agrees: m.Agrees, Devices: make([]api.Device, 0, len(m.Devices)),
+	}
+	if c, ok := n.Book().Contact(m.Account); ok {
+		out.Contact, out.Verified, out.Blocked = c.State == people.Known, c.Verified, c.State == people.Blocked
+	}
+	var devices []session.Device
+	for _, d := range m.Devices {
+		devices = append(devices, d.Device)
+		out.Devices = append(out.Devices, api.Device{ID: hexOf(d.Device[:]), Leaf: int(d.Leaf), Me: d.Device == b.me().Device})
+		if path, up := n.Path(d.Device); up {
+			out.Online, out.Path = true, path
+		}
+	}
+	if out.Me {
+		out.Online = true
+	} else if t := n.LastSeen(devices); t.Unix() > 0 {
+		out.LastSeen = t
+	}
+	return out
+}
+
+func (b *Backend) CreateGroup(ctx context.Context, key api.Key, in api.NewGroup) (api.GroupDetail, error) {
+	if err := goodName(in.Name); err != nil {
+		return api.GroupDetail{}, err
+	}
+	var accounts []session.Account
+	for _, ref := range in.Invite {
+		a, err := b.findPerson(ref)
+		if err != nil {
+			return api.GroupDetail{}, err
+		}
+		accounts = append(accounts, a)
+	}
+	for _, g := range b.n.Groups() {
+		if g.Title() == in.Name && g.View().Standing == session.TakingPart {
+			return api.GroupDetail{}, api.NewError(api.CodeConflict, fmt.Sprintf("There is a group %q already.", in.Name), "Take another name, or `covey group rename` the other one.")
+		}
+	}
+	g, err := b.n.Create(in.Name)
+	if err != nil {
+		return api.GroupDetail{}, err
+	}
+	for i, a := range accounts {
+		if _, err := g.Do(ctx, session.Invite{ID: intentID(key + api.Key(strconv.Itoa(i))), Account: a}); err != nil {
+			return api.GroupDetail{}, err
+		}
+	}
+	return b.showGroup(ctx, g)
+}
+
+// change has a group's session take an intent and reports where it stands.
+func (b *Backend) change(ctx context.Context, key api.Key, ref string, make func(*node.Group, session.IntentID) (session.Event, error)) (api.Operation, error) {
+	g, err := b.findGroup(ref)
+	if err != nil {
+		return api.Operation{}, err
+	}
+	id := intentID(key)
+	ev, err := make(g, id)
+	if err != nil {
+		return api.Operation{}, err
+	}
+	if err := b.mayAct(g); err != nil {
+		return api.Operation{}, err
+	}
+	c, err := g.Do(ctx, ev)
+	if err != nil {
+		return api.Operation{}, err
+	}
+	op, ok := b.n.Operation(hexOf(id[:]))
+	if !ok {
+		op = api.Operation{ID: hexOf(id[:]), Group: g.ID(), State: api.OpQueued}
+	}
+	op.Cursor = c.Cursor
+	if op.State == api.OpDenied {
+		return op, api.NewError(api.CodeDenied, "The group does not allow that. "+api.Sentence(op.Reason), "`covey group show "+g.Title()+"` shows who may do what.")
+	}
+	return op, nil
+}
+
+// mayAct refuses what a group that this node cannot speak in would never do.
+func (b *Backend) mayAct(g *node.Group) error {
+	v := g.View()
+	if v.Standing == session.TakingPart {
+		if restored, why := b.n.Store().Restored(); restored {
+			return api.NewError(api.CodeAlarm, api.Sentence("this node is an older copy of itself put back, so it only reads: "+why), "Have a member remove and invite you again.")
+		}
+		return nil
+	}
+	code, hint := api.CodeDenied, "Ask a member to invite you again."
+	if v.Standing == session.OnlyReading || v.Standing == session.LeftBehind {
+		code, hint = api.CodeAlarm, "`covey group why "+g.Title()+"` says more."
+	}
+	why := v.Why
+	if why == "" {
+		why = "you are not in " + g.Title() + " any more"
+	}
+	return api.NewError(code, api.Sentence(why), hint)
+}
+
+func (b *Backend) ChangeGroup(ctx context.Context, key api.Key, ref string, in api.GroupChange) (api.Operation, error) {
+	return b.change(ctx, key, ref, func(_ *node.Group, id session.IntentID) (session.Event, error) {
+		if in.Name == nil {
+			return nil, api.NewError(api.CodeUsage, "There is nothing to change.", "Give a name.")
+		}
+		return session.Configure{ID: id, Name: in.Name}, goodName(*in.Name)
+	})
+}
+
+func (b *Backend) Leave(ctx context.Context, key api.Key, ref string) (api.Operation, error) {
+	return b.change(ctx, key, ref, func(g *node.Group, id session.IntentID) (session.Event, error) {
+		if err := g.Leaving(); err != nil {
+			return nil, node.StorageError(err)
+		}
+		return session.Leave{ID: id}, nil
+	})
+}
+
+func (b *Backend) Rotate(ctx context.Context, key api.Key, ref string) (api.Operation, error) {
+	return b.change(ctx, key, ref, func(_ *node.Group, id session.IntentID) (session.Event, error) { return session.Refresh{ID: id}, nil })
+}
+
+func (b *Backend) Invite(ctx context.Context, key api.Key, ref, contact string) (api.Operation, error) {
+	return b.change(ctx, key, ref, func(g *node.Group, id session.IntentID) (session.Event, error) {
+		a, err := b.findPerson(contact)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(g.View().Members, func(m session.Member) bool { return m.Account == a }) {
+			return nil, api.NewError(api.CodeConflict, b.n.NameOf(a)+" is in the group already.", "")
+		}
+		return session.Invite{ID: id, Account: a}, nil
+	})
+}
+
+func (b *Backend) Remove(ctx context.Context, key api.Key, ref, member string) (api.Operation, error) {
+	return b.change(ctx, key, ref, func(g *node.Group, id session.IntentID) (session.Event, error) {
+		a, err := b.findMember(g, member)
+		if a == b.me().Account && err == nil {
+			return nil, api.NewError(api.CodeUsage, "You cannot remove yourself.", "Use `covey group leave "+g.Title()+"`.")
+		}
+		return session.Remove{ID: id, Account: a}, err
+	})
+}
+
+func (b *Backend) SetRole(ctx context.Context, key api.Key, ref, member string, role api.Role) (api.Operation, error) {
+	return b.change(ctx, key, ref, func(g *node.Group, id session.IntentID) (session.Event, error) {
+		a, err := b.findMember(g, member)
+		r := consensus.RoleMember
+		switch role {
+		case api.RoleAdmin:
+			r = consensus.RoleAdmin
+		case api.RoleOwner:
+			r = consensus.RoleOwner
+		}
+		return session.SetRole{ID: id, Account: a, Role: r}, err
+	})
+}
+
+func (b *Backend) Operation(_ context.Context, id string) (api.Operation, error) {
+	op, ok := b.n.Operation(id)
+	if !ok {
+		return op, api.NewError(api.CodeNotFound, "There is no such operation, or it is too long ago.", "The event log remembers longer: `covey watch --from 0 --types operation`.")
+	}
+	return op, nil
+}
+
+func (b *Backend) Messages(ctx context.Context, ref string, q api.MessageQuery) (api.Page, error) {
+	g, err := b.findGroup(ref)
+	if err != nil {
+		return api.Page{}, err
+	}
+	v, err := g.Fresh(ctx)
+	if err != nil {
+		return api.Page{}, err
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = api.DefaultPage
+	}
+	limit = min(limit, api.MaxPage)
+	after, back := q.After, false
+	switch {
+	case q.Unread:
+		after = max(after, v.Read)
+	case q.After == 0 && q.Since.IsZero():
+		back = true
+	}
+	page := api.Page{Messages: []api.Message{}, Last: v.History}
+	if v.History > 0 {
+		page.First = 1
+	}
+	from := after + 1
+	if back {
+		from = q.Before
+	}
+	var found []session.History
+	for h, err := range g.Histories(from, back) {
+		switch {
+		case err != nil:
+			return api.Page{}, node.StorageError(err)
+		case !back && (q.Before != 0 && h.Seq >= q.Before || time.UnixMilli(int64(h.At)).Before(q.Since)):
+			continue
+		case len(found) == limit:
+			page.More = true
+		default:
+			found = append(found, h)
+		}
+		if page.More {
+			break
+		}
+	}
+	if back {
+		slices.Reverse(found)
+	}
+	for _, h := range found {
+		page.Messages = append(page.Messages, g.Message(h))
+	}
+	return page, nil
+}
+
+func (b *Backend) Send(ctx context.Context, key api.Key, ref string, in api.NewMessage) (api.Sent, error) {
+	g, err := b.findGroup(ref)
+	if err != nil {
+		return api.Sent{}, err
+	}
+	if len(in.Text) > api.MaxText {
+		return api.Sent{}, api.NewError(api.CodeTooLarge, fmt.Sprintf("The message has %d bytes; at most %d fit.", len(in.Text), api.MaxText), "Send it in parts.")
+	}
+	content := session.Content{Version: 1, Kind: session.ContentText, Text: in.Text}
+	if in.ReplyTo != "" {
+		var ok bool
+		if content.Re, ok = messageID(in.ReplyTo); !ok {
+			return api.Sent{}, api.NewError(api.CodeUsage, "There is no message "+in.ReplyTo+" to reply to.", "Give its whole id; `covey read --json` shows it.")
+		}
+	}
+	if err := b.mayAct(g); err != nil {
+		return api.Sent{}, err
+	}
+	id := intentID(key)
+	if sent, ok := g.Mine(id); ok {
+		return b.receipt(g, sent, in.Text, b.n.Journal().Cursor()), nil // the same intent as before
+	}
+	c, err := g.Do(ctx, session.Send{ID: id, Body: content.Encode()})
+	if err != nil {
+		return api.Sent{}, err
+	}
+	sent := new(node.Mine)
+	for _, n := range c.Notices {
+		switch {
+		case n.Kind == session.NoticeSent && n.ID == id && n.State == session.StateDenied:
+			return api.Sent{}, api.NewError(api.CodeTooMany, api.Sentence(n.Reason), "Wait until some of what is queued has gone.")
+		case n.Kind == session.NoticeSent && n.ID == id:
+			sent.Message, sent.State = n.Message, api.Queued
+		}
+	}
+	for _, n := range c.Notices {
+		if n.Kind == session.NoticeText && n.Message == sent.Message {
+			sent.Seq = n.Seq
+		}
+	}
+	return b.receipt(g, sent, in.Text, c.Cursor), nil
+}
+
+func (b *Backend) receipt(g *node.Group, sent *node.Mine, text string, cursor uint64) api.Sent {
+	at := time.Now().UTC()
+	p := sent.Progress()
+	me := b.me().Account
+	m := api.Message{
+		ID: hexOf(sent.Message[:]), Group: g.ID(), Seq: sent.Seq, Author: hexOf(me[:]), Name: b.name(), Mine: true,
+		Kind: "text", Text: text, Sent: at, Received: at, Epoch: g.EpochRef(g.View().Head, g.View().Number), Progress: &p,
+	}
+	return api.Sent{Message: m, Cursor: cursor}
+}
+
+func (b *Backend) MarkRead(ctx context.Context, key api.Key, ref string, seq uint64) (api.Group, error) {
+	g, err := b.findGroup(ref)
+	if err != nil {
+		return api.Group{}, err
+	}
+	if seq == 0 {
+		seq = ^uint64(0)
+	}
+	if _, err := g.Do(ctx, session.Read{ID: intentID(key), Seq: seq}); err != nil {
+		return api.Group{}, err
+	}
+	shown, err := b.showGroup(ctx, g)
+	return shown.Group, err
+}
+
+func (b *Backend) Invitations(context.Context) ([]api.Invitation, error) {
+	return b.n.Invitations(), nil
+}
+
+// findInvitation finds one by its id, by the group's name, or by who invites.
+func (b *Backend) findInvitation(ref string) (api.Invitation, error) {
+	all := b.n.Invitations()
+	id := func(v api.Invitation) string { return v.ID }
+	v, err := pick("invitation", "`covey group ls` lists them.", ref, all, func(v api.Invitation) string { return v.Name }, id)
+	if err != nil {
+		if other, err := pick("invitation", "", ref, all, func(v api.Invitation) string { return v.FromName }, id); err == nil {
+			return other, nil
+		}
+	}
+	return v, err
+}
+
+func (b *Backend) Accept(ctx context.Context, _ api.Key, ref string) (api.GroupDetail, error) {
+	v, err := b.findInvitation(ref)
+	if err != nil {
+		return api.GroupDetail{}, err
+	}
+	g, err := b.n.Answer(v.ID, true)
+	if err != nil {
+		return api.GroupDetail{}, err
+	}
+	return b.showGroup(ctx, g)
+}
+
+func (b *Backend) Decline(_ context.Context, _ api.Key, ref string) error {
+	v, err := b.findInvitation(ref)
+	if err != nil {
+		return err
+	}
+	_, err = b.n.Answer(v.ID, false)
+	return err
+}

@@ -1,0 +1,460 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/covey-p2p/covey/node/api"
+	"github.com/covey-p2p/covey/node/mesh"
+	"github.com/covey-p2p/covey/node/session"
+	"github.com/covey-p2p/covey/node/store"
+)
+
+// Group runs one session: its goroutine, and nothing else, touches the
+// session. Events come in through two queues; Step answers each with effects;
+// the effects of a batch of events are performed in field order (effects.go).
+type Group struct {
+	n      *Node
+	id     session.GroupID
+	tag    string // of its rows
+	route  route  // of its frames
+	joined time.Time
+
+	session *session.Session      // owned by run
+	again   []session.Event       // answers of ours to its effects, for the next batch
+	broken  atomic.Pointer[error] // why it has stopped, once it has
+	reads   map[session.IntentID]bool
+	starts  session.Effects // of Create, Join or Load, performed first
+
+	net   chan session.Event
+	local chan *call
+	timer *time.Timer
+	view  atomic.Pointer[session.View]
+	wake  atomic.Int64 // Unix milliseconds before which lost gossip asks for nothing
+	met   map[peer.ID]bool
+
+	mu     sync.RWMutex
+	topics []heardTopic // the newest first
+}
+
+// route is how a frame says which group it is for, to members only.
+type route [16]byte
+
+// call is something asked of a group from here, and where the answer goes.
+type call struct {
+	Done
+	event session.Event
+	query func(*session.Session) // instead of an event
+	done  chan struct{}
+	err   error
+}
+
+// Done is what came of an event that was handed in here.
+type Done struct {
+	Notices []session.Notice // of its own step
+	Cursor  uint64           // events that tell of it come after this cursor
+}
+
+func hexOf(b []byte) string { return hex.EncodeToString(b) }
+
+// named derives names of a group for places where its id must not stand.
+func named(id session.GroupID, use string) []byte {
+	h := sha256.Sum256(append([]byte("covey group "+use), id[:]...))
+	return h[:16]
+}
+
+func (g *Group) prefix() string { return "g/" + g.tag + "/" }
+
+// ID is the group's id for faces: derived, so that what a person pastes
+// somewhere gives nothing away.
+func (g *Group) ID() string { return publicID(g.id) }
+
+func publicID(id session.GroupID) string { return hexOf(named(id, "name")) }
+
+func (n *Node) sessionConfig() session.Config {
+	return session.Config{Engine: n.engine, Self: n.self.Identity(), Rand: rand.Reader, Pace: n.config.Pace}
+}
+
+// newGroup wraps a session; start runs it.
+func (n *Node) newGroup(s *session.Session, starts session.Effects, joined time.Time) *Group {
+	id := s.Group()
+	g := &Group{
+		n: n, id: id, tag: hexOf(named(id, "rows")), route: route(named(id, "route")), joined: joined,
+		session: s, starts: starts, reads: make(map[session.IntentID]bool), met: make(map[peer.ID]bool),
+		net: make(chan session.Event, netQueue), local: make(chan *call, localQueue), timer: time.NewTimer(time.Hour),
+	}
+	v := s.View()
+	g.view.Store(&v)
+	return g
+}
+
+// groupRow is what this node keeps of a group beside its session.
+type groupRow struct {
+	Joined int64 `cbor:"1,keyasint"` // Unix seconds
+	Left   bool  `cbor:"2,keyasint,omitempty"`
+}
+
+const groupRows = "n/"
+
+// loadGroups takes up every group that has rows.
+func (n *Node) loadGroups() error {
+	for row, err := range n.store.Rows(groupRows, "") {
+		if err != nil {
+			return err
+		}
+		var r groupRow
+		if err := decode(row.Value, &r); err != nil {
+			return fmt.Errorf("read a group: %w", err)
+		}
+		s, fx, err := n.loadSession("g/" + row.Key + "/")
+		if err != nil {
+			return fmt.Errorf("take up a group: %w", err)
+		}
+		n.enter(n.newGroup(s, fx, time.Unix(r.Joined, 0).UTC()))
+	}
+	return nil
+}
+
+func (n *Node) loadSession(prefix string) (*session.Session, session.Effects, error) {
+	var rows []session.Row
+	for row, err := range n.store.Rows(prefix, "") {
+		if err != nil {
+			return nil, session.Effects{}, err
+		}
+		switch session.KindOfRow(row.Key) {
+		case session.RowUnread:
+			continue
+		case session.RowKeyOnly:
+			row.Value = nil
+		}
+		rows = append(rows, row)
+	}
+	return session.Load(n.sessionConfig(), now(), rows)
+}
+
+func (n *Node) enter(g *Group) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.groups[g.id] = g
+	n.routes[g.route] = g
+}
+
+// found makes a new or joined group durable, with other rows that belong to
+// the same act, and runs it.
+func (n *Node) found(s *session.Session, fx session.Effects, with []session.Row) (*Group, error) {
+	g := n.newGroup(s, fx, time.Now().UTC())
+	n.mu.RLock()
+	full := len(n.groups) >= maxGroups
+	_, twice := n.groups[g.id]
+	n.mu.RUnlock()
+	switch {
+	case full:
+		return nil, api.NewError(api.CodeTooMany, fmt.Sprintf("This node is in %d groups already.", maxGroups), "Leave one first.")
+	case twice:
+		return nil, api.NewError(api.CodeConflict, "This node is in that group already.", "`covey group ls` lists them.")
+	}
+	with = append(with, session.Row{Key: groupRows + g.tag, Value: encode(groupRow{Joined: g.joined.Unix()})})
+	first := &batch{fx: fx, rows: with, steps: 1}
+	g.starts = session.Effects{}
+	if err := g.save(first); err != nil {
+		return nil, StorageError(err)
+	}
+	n.enter(g)
+	g.listen()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ctx.Err() != nil {
+		return nil, stopping()
+	}
+	n.done.Go(func() { g.run(first) })
+	n.presence.wake()
+	return g, nil
+}
+
+// start runs a group that was loaded.
+func (g *Group) start() {
+	g.listen()
+	first := &batch{fx: g.starts, steps: 1}
+	g.n.done.Go(func() {
+		if err := g.save(first); err != nil {
+			g.fail(err)
+			return
+		}
+		g.run(first)
+	})
+}
+
+// run is the group's goroutine. It ends when the node stops.
+func (g *Group) run(first *batch) {
+	defer g.timer.Stop()
+	g.act(first)
+	for {
+		b := new(batch)
+		if len(g.again) == 0 {
+			select {
+			case <-g.n.ctx.Done():
+				return
+			case <-g.timer.C:
+				g.step(b, session.Tick{}, nil)
+			case ev := <-g.net:
+				g.step(b, ev, nil)
+			case c := <-g.local:
+				g.serve(b, c)
+			}
+		}
+		for _, ev := range g.again {
+			g.step(b, ev, nil)
+		}
+		g.again = g.again[:0]
+		g.drain(b)
+		if err := g.save(b); err != nil {
+			g.fail(err)
+			b.finish(StorageError(err))
+			if g.Broken() != nil {
+				return
+			}
+			continue
+		}
+		b.finish(nil)
+		g.act(b)
+	}
+}
+
+// drain takes what else waits into the batch: people's wishes first.
+func (g *Group) drain(b *batch) {
+	for b.steps < maxBatch && b.bytes < maxBatchBytes {
+		select {
+		case c := <-g.local:
+			g.serve(b, c)
+			continue
+		default:
+		}
+		select {
+		case ev := <-g.net:
+			g.step(b, ev, nil)
+		default:
+			return
+		}
+	}
+}
+
+func (g *Group) serve(b *batch, c *call) {
+	if c.query != nil {
+		c.query(g.session)
+		b.calls = append(b.calls, c)
+		return
+	}
+	if r, ok := c.event.(session.Read); ok {
+		g.reads[r.ID] = true
+	}
+	g.step(b, c.event, c)
+}
+
+// post hands an event of the network over; it waits where the group is busy.
+func (g *Group) post(ev session.Event) {
+	select {
+	case g.net <- ev:
+	case <-g.n.ctx.Done():
+	}
+}
+
+// Do has the group take an event from here, and waits until what follows is
+// durable.
+func (g *Group) Do(ctx context.Context, ev session.Event) (Done, error) {
+	c := &call{event: ev, done: make(chan struct{})}
+	err := g.ask(ctx, c)
+	return c.Done, err
+}
+
+// Look runs a function on the session, between its steps.
+func (g *Group) Look(ctx context.Context, f func(*session.Session)) error {
+	return g.ask(ctx, &call{query: f, done: make(chan struct{})})
+}
+
+func (g *Group) ask(ctx context.Context, c *call) error {
+	select {
+	case g.local <- c:
+	case <-g.n.ctx.Done():
+		return stopping()
+	default:
+		return api.NewError(api.CodeBusy, "The group is busy.", "Try again in a moment.")
+	}
+	select {
+	case <-c.done:
+		return c.err
+	case <-ctx.Done():
+		return api.NewError(api.CodeStopped, "The call was given up before the node answered.", "It may have been done; repeating it with the same key is safe.")
+	case <-g.n.ctx.Done():
+		return stopping()
+	}
+}
+
+func stopping() error {
+	return api.NewError(api.CodeNotReady, "The node is stopping.", "Try again once it is back.")
+}
+
+// fail is for a write that did not happen: the session, which is ahead of the
+// disk now, is thrown away and taken up again from there.
+func (g *Group) fail(cause error) {
+	g.n.log.Error("a group could not be written", "err", cause)
+	g.n.trouble(g.ID(), "The disk refused to take what happened in a group; nothing of it was acknowledged or sent. "+StorageError(cause).Error())
+	s, fx, err := g.n.loadSession(g.prefix())
+	if err != nil {
+		why := errors.Join(cause, err)
+		g.broken.Store(&why)
+		return
+	}
+	g.session, g.again = s, nil
+	v := s.View()
+	g.view.Store(&v)
+	g.timer.Reset(time.Second)
+	_ = fx // what it would do again, it does on its next tick or when a peer comes
+}
+
+// StorageError says for people why the disk refused.
+func StorageError(err error) *api.Error {
+	var e *api.Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, store.ErrFull):
+		return api.NewError(api.CodeStorage, "The disk is full.", "Make room; nothing was lost, and the node goes on by itself.")
+	case errors.Is(err, store.ErrClosed):
+		return api.NewError(api.CodeNotReady, "The node is stopping.", "Try again once it is back.")
+	}
+	return api.NewError(api.CodeStorage, "The disk refused: "+err.Error()+".", "Run `covey doctor`.")
+}
+
+// View is the group as of the last change of who is in it or where its head is. It is not to be changed.
+func (g *Group) View() *session.View { return g.view.Load() }
+
+// Admits reports whether a peer is a device of a member.
+func (g *Group) Admits(p peer.ID) bool {
+	d, ok := mesh.PublicOf(p)
+	if !ok {
+		return false
+	}
+	for _, m := range g.View().Members {
+		for _, at := range m.Devices {
+			if at.Device == d {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Peers are the peers of all members but this node.
+func (g *Group) Peers() (out []peer.ID) {
+	me := g.n.self.Identity().Device
+	for _, m := range g.View().Members {
+		for _, at := range m.Devices {
+			if p, ok := mesh.PeerOf(at.Device); ok && at.Device != me {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+// meet announces connected members that the session has not been told of.
+// Only presence calls it and changed.
+func (g *Group) meet(connected []peer.ID) {
+	member := make(map[peer.ID]bool)
+	for _, p := range g.Peers() {
+		member[p] = true
+	}
+	for _, p := range connected {
+		if member[p] && !g.met[p] {
+			g.met[p] = true
+			g.post(session.PeerUp{Peer: session.Peer(p)})
+		}
+	}
+	for p := range g.met {
+		if !member[p] {
+			delete(g.met, p)
+			g.post(session.PeerDown{Peer: session.Peer(p)})
+		}
+	}
+}
+
+// Compare has the group compare logs with a peer.
+func (g *Group) Compare(p peer.ID) { g.post(session.PeerUp{Peer: session.Peer(p)}) }
+
+// Joined is when this node came in.
+func (g *Group) Joined() time.Time { return g.joined }
+
+// Broken is why the group has stopped until the node starts again, if it has.
+func (g *Group) Broken() error {
+	if err := g.broken.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Fresh is the group as of now.
+func (g *Group) Fresh(ctx context.Context) (v session.View, err error) {
+	err = g.Look(ctx, func(s *session.Session) { v = s.View() })
+	return v, err
+}
+
+// History reads one row of the group's history.
+func (g *Group) History(seq uint64) (session.History, error) {
+	b, err := g.n.store.Get(g.prefix(), session.HistoryKey(seq))
+	if err != nil {
+		return session.History{}, err
+	}
+	return session.DecodeHistory(b)
+}
+
+// Histories walks the group's history: upwards from a place, or, where back is
+// set, downwards from before it; 0 is the end.
+func (g *Group) Histories(from uint64, back bool) iter.Seq2[session.History, error] {
+	key := strings.TrimPrefix(session.HistoryKey(from), session.HistoryPrefix)
+	rows := g.n.store.Rows(g.prefix()+session.HistoryPrefix, key)
+	if back {
+		if from == 0 {
+			key = ""
+		}
+		rows = g.n.store.RowsBack(g.prefix()+session.HistoryPrefix, key)
+	}
+	return func(yield func(session.History, error) bool) {
+		for row, err := range rows {
+			var h session.History
+			if err == nil {
+				h, err = session.DecodeHistory(row.Value)
+			}
+			if !yield(h, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Leaving notes that this node asks to go, so that being taken out is no news.
+func (g *Group) Leaving() error {
+	row := session.Row{Key: g.tag, Value: encode(groupRow{Joined: g.joined.Unix(), Left: true})}
+	return g.n.store.Put(groupRows, []session.Row{row})
+}
+
+// changed notes that a peer went, or came once more.
+func (g *Group) changed(p peer.ID, up bool) {
+	if !g.met[p] {
+		return
+	}
+	delete(g.met, p)
+	if !up {
+		g.post(session.PeerDown{Peer: session.Peer(p)})
+	}
+}

@@ -1,0 +1,265 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/covey-p2p/covey/node/api"
+	"github.com/covey-p2p/covey/node/journal"
+	"github.com/covey-p2p/covey/node/mesh"
+	"github.com/covey-p2p/covey/node/people"
+	"github.com/covey-p2p/covey/node/session"
+	"github.com/covey-p2p/covey/node/store"
+)
+
+// Config of a Node; Dir alone is enough.
+type Config struct {
+	Dir     string // holds everything of the node
+	Name    string // for a new account; kept from then on
+	Network string // nodes of other networks are never spoken to; empty is "main"
+	Version string // shown to people
+
+	Listen    []string // multiaddresses; empty for any port on all interfaces
+	Bootstrap []string // multiaddresses of peers to dial at the start
+	Multicast bool     // find nodes on the local network
+	MapPorts  bool     // ask the router for a port
+	Relay     bool     // be reached through relays, and punch holes
+	Serve     bool     // relay for known peers
+	Probe     bool     // have others test which addresses can be reached
+	AskAlways bool     // invitations of contacts wait for an answer too
+
+	Key      store.Key            // opens the store; nil is a key file in Dir
+	Log      *slog.Logger         // nil: none
+	Registry *prometheus.Registry // nil: no metrics
+	Pace     session.Pace         // for measurements
+	Extra    []libp2p.Option      // simulated links, in tests
+}
+
+// Node is a running node.
+type Node struct {
+	config  Config
+	log     *slog.Logger
+	started time.Time
+
+	store    *store.Store
+	journal  *journal.Journal
+	book     *people.Book
+	mesh     *mesh.Mesh
+	engine   session.Engine
+	self     *people.Self
+	presence *presence
+	packages *packages
+	courier  *courier
+	ops      *operations
+	errands  chan struct{} // a place per errand under way
+	meter    *meter
+	prints   sync.Map // session.Account → people.Fingerprint
+
+	mu     sync.RWMutex
+	groups map[session.GroupID]*Group
+	routes map[route]*Group
+
+	ctx      context.Context // ends at Stop; the root of what the node starts
+	cancel   context.CancelFunc
+	done     sync.WaitGroup
+	stopping sync.Once
+	shutdown chan struct{} // closed when somebody asks over the API to stop
+	ask      sync.Once
+}
+
+// Start opens the directory, or makes it, and runs the node.
+func Start(c Config) (_ *Node, err error) {
+	if c.Network == "" {
+		c.Network = "main"
+	}
+	n := &Node{
+		config: c, log: c.Log, started: time.Now(), engine: session.MLS{},
+		groups: make(map[session.GroupID]*Group), routes: make(map[route]*Group),
+		errands: make(chan struct{}, errandsAtOnce), shutdown: make(chan struct{}), ops: newOperations(),
+	}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			n.Stop()
+		}
+	}()
+	n.meter = newMeter(n, c.Registry)
+	if err := n.open(); err != nil {
+		return nil, err
+	}
+	n.presence = newPresence(n)
+	if err := n.connect(); err != nil {
+		return nil, err
+	}
+	n.done.Go(n.presence.run)
+	n.done.Go(n.courier.run)
+	n.done.Go(n.tidy)
+	for _, g := range n.list() {
+		g.start()
+	}
+	n.presence.wake()
+	return n, nil
+}
+
+// open reads everything that is durable.
+func (n *Node) open() (err error) {
+	if n.store, err = store.Open(n.config.Dir, store.Options{Key: n.config.Key, Holder: "a covey node", Log: n.log}); err != nil {
+		return err
+	}
+	if n.self, err = people.OpenSelf(n.store, n.engine, n.config.Name); err != nil {
+		return err
+	}
+	if n.journal, err = journal.Open(n.store); err != nil {
+		return err
+	}
+	if n.book, err = people.Open(n.store, n.engine, n.self.Identity().Account); err != nil {
+		return err
+	}
+	if n.packages, err = openPackages(n); err != nil {
+		return err
+	}
+	if n.courier, err = openCourier(n); err != nil {
+		return err
+	}
+	return n.loadGroups()
+}
+
+// connect starts the mesh. The device's key is the host's key, so that a
+// member's peer id follows from the leaf and the connection authenticates it.
+func (n *Node) connect() error {
+	key, err := mesh.KeyOf(n.self.DeviceSeed())
+	if err != nil {
+		return err
+	}
+	c := mesh.Config{
+		Key: key, Network: n.config.Network, Listen: n.config.Listen,
+		Multicast: n.config.Multicast, MapPorts: n.config.MapPorts, Relay: n.config.Relay, Serve: n.config.Serve, Probe: n.config.Probe,
+		Relays: n.relays, Find: n.find, Log: n.log, Extra: n.config.Extra,
+	}
+	if n.config.Registry != nil {
+		c.Registry = n.config.Registry
+	}
+	if n.mesh, err = mesh.New(c, ear{n}); err != nil {
+		return err
+	}
+	n.mesh.Serve("hello", people.MaxMessage, n.hear)
+	n.mesh.Serve("key-package", 64, n.packages.answer)
+	n.mesh.Serve("where", whereMessage, n.where)
+	n.mesh.Serve("deliver", maxWelcome, n.courier.receive)
+	for _, a := range n.config.Bootstrap {
+		info, err := peer.AddrInfoFromString(a)
+		if err != nil {
+			return fmt.Errorf("the bootstrap address %q is no multiaddress that ends in /p2p/ID: %w", a, err)
+		}
+		n.Errand(func(ctx context.Context) {
+			if err := n.mesh.Connect(ctx, *info); err != nil {
+				n.log.Warn("a bootstrap peer could not be reached", "err", err)
+			}
+		})
+	}
+	return nil
+}
+
+// relays are the connected known peers: whoever of them serves as a relay may
+// be asked.
+func (n *Node) relays() (out []peer.AddrInfo) {
+	h := n.mesh.Host()
+	for _, p := range h.Network().Peers() {
+		out = append(out, h.Peerstore().PeerInfo(p))
+	}
+	return out
+}
+
+// Errand runs something that waits for another machine. It is dropped where
+// too many are under way; whoever wants it done tries again.
+func (n *Node) Errand(f func(context.Context)) bool {
+	select {
+	case n.errands <- struct{}{}:
+	default:
+		return false
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ctx.Err() != nil {
+		<-n.errands
+		return false
+	}
+	n.done.Go(func() {
+		defer func() { <-n.errands }()
+		f(n.ctx)
+	})
+	return true
+}
+
+// tidy does the chores of every hour.
+func (n *Node) tidy() {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := errors.Join(n.journal.Trim(), n.packages.expire(), n.courier.expire(), n.store.Tidy()); err != nil {
+			n.log.Warn("the hourly chores were not all done", "err", err)
+		}
+	}
+}
+
+// Stop ends everything and waits for it. What was acknowledged is durable at
+// any moment; Stop is for good manners.
+func (n *Node) Stop() error {
+	var err error
+	n.stopping.Do(func() {
+		n.mu.Lock()
+		n.cancel() // no errand or group starts any more
+		n.mu.Unlock()
+		if n.journal != nil {
+			n.journal.Close()
+		}
+		if n.mesh != nil {
+			err = n.mesh.Close()
+		}
+		n.done.Wait()
+		if n.store != nil {
+			err = errors.Join(err, n.store.Close())
+		}
+	})
+	return err
+}
+
+// Asked is closed when somebody asks over the API that the node stop.
+func (n *Node) Asked() <-chan struct{} { return n.shutdown }
+
+// now is the session's clock.
+func now() session.Time { return session.Time(time.Now().UnixMilli()) }
+
+// list is the groups, in no order that matters.
+func (n *Node) list() []*Group {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	out := make([]*Group, 0, len(n.groups))
+	for _, g := range n.groups {
+		out = append(out, g)
+	}
+	return out
+}
+
+// trouble puts what needs a person into the log of events.
+func (n *Node) trouble(group, text string) {
+	if _, err := n.journal.Append(api.Event{Type: api.EventTrouble, Group: group, Text: text}); err != nil {
+		n.log.Error("an event could not be written", "err", err)
+	}
+}

@@ -1,0 +1,207 @@
+package node_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/covey-p2p/covey/node/api"
+)
+
+func TestTwoPeopleTalk(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, "alice", "bob")
+		w.group("room", "alice", "bob")
+		w.send("alice", "room", "hello bob")
+		w.send("bob", "room", "hello alice")
+		w.hears("room", []string{"alice", "bob"}, "hello bob", "hello alice")
+	})
+}
+
+// Somebody is away while the group talks and changes, and misses nothing.
+func TestAwayMissesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, "alice", "bob", "carol")
+		all := w.names
+		w.group("room", "alice", "bob", "carol")
+		w.crash("carol")
+		time.Sleep(time.Minute)
+		var texts []string
+		for i := range 20 {
+			texts = append(texts, fmt.Sprint("while away ", i))
+			w.send([]string{"alice", "bob"}[i%2], "room", texts[i])
+		}
+		if _, err := w.api("alice").Rotate(t.Context(), api.NewKey(), "room"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		w.restart("carol")
+		w.hears("room", all, texts...)
+		w.agree("room", all...)
+	})
+}
+
+// Both sides of a partition change the group and talk; afterwards all are in
+// one epoch and have every text once.
+func TestPartitionHeals(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, "alice", "bob", "carol", "dave", "erin")
+		w.group("room", "alice", "bob", "carol", "dave", "erin")
+		w.net.Partition([]int{0, 1}, []int{2, 3, 4})
+		time.Sleep(2 * time.Minute)
+		w.send("alice", "room", "from the left")
+		w.send("dave", "room", "from the right")
+		for _, name := range []string{"bob", "erin"} { // rivals on one parent
+			if _, err := w.api(name).Rotate(t.Context(), api.NewKey(), "room"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(3 * time.Minute)
+		if w.agreed("room", w.names...) {
+			t.Error("the two sides agree: nothing was partitioned")
+		}
+		w.net.Heal()
+		w.hears("room", w.names, "from the left", "from the right")
+		w.agree("room", w.names...)
+	})
+}
+
+// Everybody changes the group at the same moment.
+func TestRivalCommitsConverge(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, "alice", "bob", "carol", "dave")
+		w.group("room", "alice", "bob", "carol", "dave")
+		var ops []string
+		for _, name := range w.names {
+			op, err := w.api(name).Rotate(t.Context(), api.NewKey(), "room")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ops = append(ops, op.ID)
+		}
+		w.until(2*time.Minute, "end of every change", func() bool {
+			for i, name := range w.names {
+				op, err := w.api(name).Operation(t.Context(), ops[i])
+				if err != nil || op.State != api.OpLanded && op.State != api.OpFinal {
+					return false
+				}
+			}
+			return true
+		})
+		w.agree("room", w.names...)
+	})
+}
+
+// A crash loses nothing that was acknowledged, and the node goes on.
+func TestCrashAndRestart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, "alice", "bob")
+		w.group("room", "alice", "bob")
+		w.send("alice", "room", "one")
+		w.hears("room", w.names, "one")
+		w.net.Partition([]int{0}, []int{1})
+		w.send("alice", "room", "two") // acknowledged, and nobody else has it
+		w.crash("alice")
+		w.net.Heal()
+		w.restart("alice")
+		w.send("bob", "room", "three")
+		w.hears("room", w.names, "one", "two", "three")
+	})
+}
+
+// An invitation waits until the invitee, who was away, comes back.
+func TestOfflineInviteeJoinsLater(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, "alice", "bob", "carol")
+		w.introduce("alice", "bob", "carol")
+		if _, err := w.api("alice").CreateGroup(t.Context(), api.NewKey(), api.NewGroup{Name: "room", Invite: []string{"bob"}}); err != nil {
+			t.Fatal(err)
+		}
+		w.agree("room", "alice", "bob")
+		w.crash("carol")
+		time.Sleep(time.Minute)
+		if _, err := w.api("bob").Invite(t.Context(), api.NewKey(), "room", "carol"); api.AsError(err).Code != api.CodeNotFound {
+			t.Errorf("bob, who does not know carol, invites her: %v", err)
+		}
+		if _, err := w.api("alice").Invite(t.Context(), api.NewKey(), "room", "carol"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		w.restart("carol")
+		w.until(10*time.Minute, "carol in the group", func() bool { return w.agreed("room", w.names...) })
+		w.send("carol", "room", "here I am")
+		w.hears("room", []string{"alice", "bob"}, "here I am")
+	})
+}
+
+// Who is removed learns it, and hears nothing from then on.
+func TestRemovedHearsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, "alice", "bob", "mallory")
+		w.group("room", "alice", "bob", "mallory")
+		w.send("alice", "room", "for all")
+		w.hears("room", w.names, "for all")
+		if _, err := w.api("alice").Remove(t.Context(), api.NewKey(), "room", "mallory"); err != nil {
+			t.Fatal(err)
+		}
+		w.agree("room", "alice", "bob")
+		w.send("bob", "room", "without mallory")
+		w.hears("room", []string{"alice", "bob"}, "for all", "without mallory")
+		time.Sleep(time.Minute)
+		if got := w.texts("mallory", "room"); len(got) != 1 {
+			t.Errorf("mallory has %q", got)
+		}
+		g, err := w.api("mallory").Group(t.Context(), "room")
+		if err != nil || g.State != api.GroupRemoved {
+			t.Errorf("mallory's group is %s, %v", g.State, err)
+		}
+		if _, err := w.api("mallory").Send(t.Context(), api.NewKey(), "room", api.NewMessage{Text: "x"}); err == nil {
+			t.Error("mallory still sends")
+		}
+	})
+}
+
+// A stranger's invitation costs a stamp and waits for consent; declining and
+// accepting both work.
+func TestStrangersInvitationWaits(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, "alice", "bob", "mallory")
+		w.group("room", "alice", "bob", "mallory") // bob and mallory are no contacts
+		if _, err := w.api("mallory").CreateGroup(t.Context(), api.NewKey(), api.NewGroup{Name: "spam", Invite: []string{"bob"}}); err != nil {
+			t.Fatal(err)
+		}
+		w.until(time.Minute, "an invitation", func() bool {
+			all, _ := w.api("bob").Invitations(t.Context())
+			return len(all) == 1 && all[0].Stranger && all[0].Name == "spam" && all[0].FromName == "mallory"
+		})
+		if _, err := w.api("bob").Group(t.Context(), "spam"); err == nil {
+			t.Error("bob is in the group without having said so")
+		}
+		g, err := w.api("bob").Accept(t.Context(), api.NewKey(), "spam")
+		if err != nil || g.Members != 2 {
+			t.Fatalf("%+v, %v", g, err)
+		}
+		w.agree("spam", "bob", "mallory")
+	})
+}
+
+// Thirty real nodes.
+func TestThirtyNodes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
+	bubble(t, func(t *testing.T) {
+		var names []string
+		for i := range 30 {
+			names = append(names, fmt.Sprintf("n%02d", i))
+		}
+		w := newWorld(t, names...)
+		w.group("room", names[0], names[1:]...)
+		var texts []string
+		for i, n := range names {
+			texts = append(texts, fmt.Sprint("hello from ", i))
+			w.send(n, "room", texts[i])
+		}
+		w.hears("room", names, texts...)
+	})
+}

@@ -1,0 +1,315 @@
+package node
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/covey-p2p/covey/node/api"
+	"github.com/covey-p2p/covey/node/session"
+)
+
+// Notices of sessions become events, here and nowhere else, and with them go
+// rows that faces need later: how far each message of mine has come.
+
+// report turns notices into events and the rows that go with them.
+func (g *Group) report(notices []session.Notice) (events []api.Event, rows []session.Row) {
+	moved := make(map[session.IntentID]*Mine)
+	for _, n := range notices {
+		e, ok := g.event(n, moved)
+		if !ok {
+			continue
+		}
+		e.Group, e.At = g.ID(), time.UnixMilli(int64(n.At)).UTC()
+		events = append(events, e)
+	}
+	for id, m := range moved {
+		rows = append(rows, session.Row{Key: mineRows + g.tag + "/" + hexOf(id[:]), Value: encode(m)},
+			session.Row{Key: intentRows + g.tag + "/" + hexOf(m.Message[:]), Value: id[:]})
+	}
+	return events, rows
+}
+
+// Mine is how far a message of mine has come; its row stands under its intent,
+// so that the same intent is never sent twice, and a second row leads from the
+// message's id to it.
+type Mine struct {
+	Message session.MessageID `cbor:"1,keyasint"`
+	Seq     uint64            `cbor:"2,keyasint"`
+	State   api.Delivery      `cbor:"3,keyasint"`
+	Peers   int               `cbor:"4,keyasint"`
+	Got     int               `cbor:"5,keyasint"`
+	Of      int               `cbor:"6,keyasint"`
+	Text    string            `cbor:"7,keyasint,omitempty"` // until it is in the history
+	Reason  string            `cbor:"8,keyasint,omitempty"`
+}
+
+const (
+	mineRows   = "d/" // group tag / intent
+	intentRows = "i/" // group tag / message
+)
+
+// Progress is the same for faces.
+func (m *Mine) Progress() api.Progress {
+	return api.Progress{State: m.State, Peers: m.Peers, Delivered: m.Got, Of: m.Of}
+}
+
+// sentMine reads the row of an intent, from the batch under way or from disk.
+func (g *Group) sentMine(id session.IntentID, moved map[session.IntentID]*Mine) *Mine {
+	if m := moved[id]; m != nil {
+		return m
+	}
+	m := new(Mine)
+	if b, err := g.n.store.Get(mineRows+g.tag+"/", hexOf(id[:])); err == nil && decode(b, m) != nil {
+		m = new(Mine)
+	}
+	moved[id] = m
+	return m
+}
+
+// intentOf finds which intent of mine a message is.
+func (g *Group) intentOf(id session.MessageID) (out session.IntentID, ok bool) {
+	b, err := g.n.store.Get(intentRows+g.tag+"/", hexOf(id[:]))
+	if err != nil || len(b) != len(out) {
+		return out, false
+	}
+	return session.IntentID(b), true
+}
+
+// event is what one notice says. It reports false where it is nothing that
+// anybody asked to know.
+func (g *Group) event(n session.Notice, moved map[session.IntentID]*Mine) (e api.Event, ok bool) {
+	name := g.Title()
+	switch n.Kind {
+	case session.NoticeText:
+		m := g.message(session.History{Seq: n.Seq, At: n.At, Message: n.Message, Account: n.Account, Device: n.Device, Epoch: n.Epoch, Body: n.Body})
+		m.Epoch.Number = n.Number
+		e.Type, e.Message, e.Text = api.EventMessage, &m, m.Name+": "+m.Text
+	case session.NoticeSent, session.NoticeDelivered:
+		e = g.delivery(n, moved)
+	case session.NoticeIntent:
+		return g.operation(n)
+	case session.NoticeRoster:
+		e = g.roster(n)
+	case session.NoticeJoined:
+		e.Type, e.Change, e.Text = api.EventGroup, &api.GroupEvent{What: "joined", Name: name}, "You are in "+name+"."
+	case session.NoticeRenamed:
+		e.Type, e.Change, e.Text = api.EventGroup, &api.GroupEvent{What: "renamed", Name: string(n.Body)}, "The group is called "+string(n.Body)+" now."
+	case session.NoticeRemoved:
+		e.Type, e.Change, e.Text = api.EventGroup, &api.GroupEvent{What: "removed", Name: name}, "You are no longer in "+name+"."
+		if g.Left() {
+			e.Change.What, e.Text = "left", "You have left "+name+"."
+		}
+	case session.NoticeStranded:
+		e.Type, e.Change = api.EventGroup, &api.GroupEvent{What: "stranded", Name: name}
+		e.Text = "You were away from " + name + " for too long: a member must let you back in, and is asked to."
+	case session.NoticeEpoch, session.NoticeFork:
+		e.Type, e.Epoch = api.EventEpoch, &api.EpochEvent{EpochRef: g.EpochRef(n.Epoch, n.Number), Members: len(g.View().Members), Agreed: n.Agreed}
+		e.Text = fmt.Sprintf("%s is at epoch %d, %d of %d agree.", name, n.Number, n.Agreed, n.Of)
+		if n.Kind == session.NoticeFork {
+			e.Type, e.Text = api.EventFork, api.Sentence(n.Reason)
+		}
+	case session.NoticeGap:
+		e.Type, e.Text = api.EventGap, api.Sentence(n.Reason)
+	case session.NoticeTrouble:
+		e.Type, e.Text = api.EventTrouble, api.Sentence(n.Reason)
+	default:
+		return e, false
+	}
+	return e, true
+}
+
+// Title is the group's name, or what to say where it has none.
+func (g *Group) Title() string {
+	if name := g.View().Name; name != "" {
+		return name
+	}
+	return "group " + g.ID()[:8]
+}
+
+// delivery is progress of a message of mine.
+func (g *Group) delivery(n session.Notice, moved map[session.IntentID]*Mine) api.Event {
+	m := g.sentMine(n.ID, moved)
+	m.Message = n.Message
+	d := &api.DeliveryEvent{Message: hexOf(n.Message[:])}
+	if n.Kind == session.NoticeDelivered {
+		m.State, m.Got, m.Of = api.Delivered, n.Count, n.Of
+		d.By = hexOf(n.Account[:])
+		d.Progress = m.Progress()
+		return api.Event{Type: api.EventDelivery, Delivery: d, Text: fmt.Sprintf("Delivered to %s, %d of %d devices.", g.n.NameOf(n.Account), m.Got, m.Of)}
+	}
+	text := ""
+	switch n.State {
+	case session.StateQueued:
+		m.State, text = api.Queued, "Queued; nobody else has it yet."
+	case session.StateHanded:
+		m.State, m.Peers, text = api.Handed, n.Count, fmt.Sprintf("Handed to %d peers.", n.Count)
+	case session.StateDelivered, session.StateFinal:
+		m.State, text = api.Delivered, "Delivered to everybody."
+		m.Got = max(m.Got, m.Of)
+	case session.StateDenied, session.StateExpired:
+		m.State, m.Reason, text = api.Held, n.Reason, api.Sentence("not sent: "+n.Reason)
+	default:
+		text = api.Sentence("it moved on: " + n.Reason)
+	}
+	d.Progress = m.Progress()
+	return api.Event{Type: api.EventDelivery, Delivery: d, Text: text}
+}
+
+// operation is progress of a change that somebody here asked for.
+func (g *Group) operation(n session.Notice) (api.Event, bool) {
+	if g.reads[n.ID] {
+		delete(g.reads, n.ID)
+		return api.Event{Type: api.EventRead, Text: "Read."}, true
+	}
+	op := api.Operation{ID: hexOf(n.ID[:]), Group: g.ID(), State: opState(n.State), Reason: n.Reason}
+	g.n.ops.set(op)
+	text := map[api.OpState]string{
+		api.OpQueued: "The change is queued.", api.OpHanded: "The change is with peers.", api.OpBound: "A commit carries the change.",
+		api.OpLanded: "The change is made.", api.OpFinal: "The change is final.", api.OpSuperseded: "The change was not needed: somebody was faster.",
+		api.OpDenied: "The group does not allow the change.", api.OpExpired: "The change waited too long.",
+	}[op.State]
+	if op.Reason != "" {
+		text = api.Sentence(op.Reason)
+	}
+	return api.Event{Type: api.EventOperation, Operation: &api.OperationEvent{ID: op.ID, State: op.State, Reason: op.Reason}, Text: text}, true
+}
+
+func opState(s session.State) api.OpState {
+	switch s {
+	case session.StateQueued:
+		return api.OpQueued
+	case session.StateHanded:
+		return api.OpHanded
+	case session.StateBound:
+		return api.OpBound
+	case session.StateLanded:
+		return api.OpLanded
+	case session.StateFinal, session.StateDelivered:
+		return api.OpFinal
+	case session.StateSuperseded:
+		return api.OpSuperseded
+	case session.StateDenied:
+		return api.OpDenied
+	}
+	return api.OpExpired
+}
+
+// roster is a member that came, went or changed.
+func (g *Group) roster(n session.Notice) api.Event {
+	name := g.n.NameOf(n.Account)
+	m := &api.MemberEvent{Account: hexOf(n.Account[:]), Name: name}
+	if n.Device != (session.Device{}) {
+		m.Device = hexOf(n.Device[:])
+	}
+	text := ""
+	switch n.Change {
+	case session.ChangeAdded:
+		m.Change, text = "added", name+" is in the group now."
+	case session.ChangeRemoved:
+		m.Change, text = "removed", name+" was removed from the group."
+	case session.ChangeLeft:
+		m.Change, text = "left", name+" has left the group."
+	case session.ChangeDeviceAdded:
+		m.Change, text = "device-added", name+" has a new device in the group."
+	case session.ChangeDeviceRemoved:
+		m.Change, text = "device-removed", "A device of "+name+" is no longer in the group."
+	case session.ChangeRole:
+		m.Change, m.Role = "role", RoleName(n.Role)
+		text = fmt.Sprintf("%s is %s now.", name, m.Role)
+	case session.ChangeKeys:
+		m.Change, text = "keys", name+" has renewed the keys of a device."
+	}
+	return api.Event{Type: api.EventMember, Member: m, Text: text}
+}
+
+// Message is a row of history as faces see it, with how far it has come if it
+// is mine.
+func (g *Group) Message(h session.History) api.Message {
+	m := g.message(h)
+	if !m.Mine {
+		return m
+	}
+	if id, ok := g.intentOf(h.Message); ok {
+		if sent, ok := g.Mine(id); ok {
+			p := sent.Progress()
+			m.Progress = &p
+		}
+	}
+	return m
+}
+
+// Mine is how far the message of an intent has come.
+func (g *Group) Mine(id session.IntentID) (*Mine, bool) {
+	m := g.sentMine(id, map[session.IntentID]*Mine{})
+	return m, m.State != ""
+}
+
+func (g *Group) message(h session.History) api.Message {
+	m := api.Message{
+		ID: hexOf(h.Message[:]), Group: g.ID(), Seq: h.Seq, Author: hexOf(h.Account[:]), Name: g.n.NameOf(h.Account),
+		Mine: h.Account == g.n.self.Identity().Account, Kind: "text", Epoch: g.EpochRef(h.Epoch, 0),
+	}
+	m.Received = time.UnixMilli(int64(h.At)).UTC()
+	m.Sent = m.Received
+	c, err := session.DecodeContent(h.Body)
+	switch {
+	case err != nil:
+		m.Kind, m.Text = "unreadable", "‹a message in a form that this version does not know›"
+	case c.Kind != session.ContentText:
+		m.Kind, m.Text = fmt.Sprintf("kind-%d", c.Kind), fmt.Sprintf("‹a message of kind %d, which this version does not know›", c.Kind)
+	default:
+		m.Text = c.Text
+	}
+	if c.Re != (session.MessageID{}) {
+		m.ReplyTo = hexOf(c.Re[:])
+	}
+	return m
+}
+
+// EpochRef names a state. Its print is of its id, which is a hash over all the
+// state's history and secrets.
+func (g *Group) EpochRef(id session.EpochID, number uint64) api.EpochRef {
+	return api.EpochRef{ID: hexOf(id[:]), Number: number, Print: hexOf(id[:2]) + "·" + hexOf(id[2:4])}
+}
+
+// RoleName is a role in the API's words.
+func RoleName(r session.Role) api.Role {
+	return [...]api.Role{api.RoleMember, api.RoleAdmin, api.RoleOwner}[min(int(r), 2)]
+}
+
+// Left reports whether this node asked to go.
+func (g *Group) Left() bool {
+	var r groupRow
+	b, err := g.n.store.Get(groupRows, g.tag)
+	return err == nil && decode(b, &r) == nil && r.Left
+}
+
+// operations remembers how far changes have come, for questions about them.
+type operations struct {
+	mu    sync.Mutex
+	known map[string]api.Operation
+	order []string
+}
+
+func newOperations() *operations { return &operations{known: make(map[string]api.Operation)} }
+
+func (o *operations) set(op api.Operation) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, ok := o.known[op.ID]; !ok {
+		o.order = append(o.order, op.ID)
+		if len(o.order) > keepOps {
+			delete(o.known, o.order[0])
+			o.order = o.order[1:]
+		}
+	}
+	o.known[op.ID] = op
+}
+
+func (o *operations) get(id string) (api.Operation, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	op, ok := o.known[id]
+	return op, ok
+}
