@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/covey-p2p/covey/node/api"
+)
+
+const (
+	startWait  = 20 * time.Second // for a daemon to answer
+	stopWait   = 20 * time.Second // for one to end
+	maxLogSize = 8 << 20          // bytes, before the log begins anew at a start
+	logTail    = 64 << 10         // bytes of the log that are shown
+)
+
+func (a *app) daemonCommand() *cobra.Command {
+	var name string
+	run := verb("run", "Run a node in the foreground", 0, 0, func(cmd *cobra.Command, _ []string) error { return a.daemonRun(cmd.Context(), name) })
+	start := verb("start", "Leave a node running in the background", 0, 0, func(cmd *cobra.Command, _ []string) error { return a.daemonStart(cmd, name) })
+	for _, c := range []*cobra.Command{run, start} {
+		nodeFlags(c.Flags())
+		c.Flags().StringVar(&name, "name", "", "your name, for a new account")
+	}
+	follow := false
+	logs := verb("logs", "Show what the node in the background wrote", 0, 0, func(cmd *cobra.Command, _ []string) error { return a.daemonLogs(cmd.Context(), follow) })
+	logs.Flags().BoolVarP(&follow, "follow", "f", false, "go on as it is written")
+	return noun("daemon", "Run a node, or leave one running",
+		run, start,
+		verb("stop", "Stop the node", 0, 0, func(cmd *cobra.Command, _ []string) error { return a.daemonStop(cmd.Context()) }),
+		verb("status", "The node at a glance", 0, 0, func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context()) }),
+		logs,
+	)
+}
+
+func (a *app) logFile() string { return filepath.Join(a.dir, "log") }
+
+// daemonRun runs a node until a signal or a request over its socket ends it.
+func (a *app) daemonRun(ctx context.Context, name string) error {
+	s, err := a.serve(name, a.err)
+	if err != nil {
+		return err
+	}
+	status, err := a.client().Status(ctx)
+	if err != nil {
+		return errors.Join(err, s.stop())
+	}
+	err = a.show(status, func(w io.Writer) {
+		fmt.Fprintf(w, "covey %s: %s is up on network %s; socket %s\n", status.Version, clean(status.Name), status.Network, api.SocketPath(a.dir))
+	})
+	select {
+	case <-ctx.Done():
+	case <-s.node.Asked():
+	}
+	return errors.Join(err, s.stop())
+}
+
+// daemonStart runs `daemon run` as a process of its own and waits until it
+// answers.
+func (a *app) daemonStart(cmd *cobra.Command, name string) error {
+	if status, err := a.client().Status(cmd.Context()); err == nil {
+		return a.show(status, func(w io.Writer) { fmt.Fprintln(w, "The node is running already.") })
+	}
+	if err := os.MkdirAll(a.dir, 0o700); err != nil {
+		return err
+	}
+	flags := os.O_CREATE | os.O_WRONLY | os.O_APPEND
+	if info, err := os.Stat(a.logFile()); err == nil && info.Size() > maxLogSize {
+		flags |= os.O_TRUNC
+	}
+	log, err := os.OpenFile(a.logFile(), flags, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	args := []string{"daemon", "run", "--dir", a.dir}
+	if name != "" {
+		args = append(args, "--name", name)
+	}
+	for _, k := range known {
+		if f := cmd.Flags().Lookup(k.name); k.advanced && f != nil && f.Changed {
+			args = append(args, "--"+k.name+"="+f.Value.String())
+		}
+	}
+	child := exec.Command(self, args...)
+	child.Stdout, child.Stderr = log, log
+	detach(child)
+	if err := child.Start(); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- child.Wait() }() // ends with the daemon or with this process
+	status, err := a.await(cmd.Context(), ended)
+	if err != nil {
+		return err
+	}
+	return a.show(status, func(w io.Writer) {
+		fmt.Fprintf(w, "%s is up in the background (process %d). `covey daemon stop` ends it.\n", clean(status.Name), child.Process.Pid)
+	})
+}
+
+// await waits until a daemon that was started answers.
+func (a *app) await(ctx context.Context, ended <-chan error) (api.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	for {
+		if status, err := a.client().Status(ctx); err == nil && status.Ready {
+			return status, nil
+		}
+		select {
+		case <-ended:
+			return api.Status{}, api.NewError(api.CodeInternal, "The node ended right after its start. It wrote: "+lastLine(a.logFile()), "`covey daemon logs` shows the rest.")
+		case <-ctx.Done():
+			return api.Status{}, api.NewError(api.CodeNotReady, fmt.Sprintf("The node has not answered within %s.", startWait), "`covey daemon logs` says what it does.")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func lastLine(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return "nothing"
+	}
+	defer f.Close()
+	last := "nothing"
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if t := lines.Text(); t != "" {
+			last = t
+		}
+	}
+	return last
+}
+
+func (a *app) daemonStop(ctx context.Context) error {
+	if err := a.client().Shutdown(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, stopWait)
+	defer cancel()
+	for {
+		_, err := a.client().Status(ctx)
+		if errors.Is(err, api.NoDaemon) {
+			return a.show(struct{}{}, func(w io.Writer) { fmt.Fprintln(w, "The node has stopped.") })
+		}
+		select {
+		case <-ctx.Done():
+			return api.NewError(api.CodeWait, fmt.Sprintf("The node has not stopped within %s.", stopWait), "It may be writing; look again with `covey daemon status`.")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (a *app) status(ctx context.Context) error {
+	s, err := a.client().Status(ctx)
+	if err != nil {
+		return err
+	}
+	return a.show(s, func(w io.Writer) {
+		table(w, nil, [][]string{
+			{"name", s.Name}, {"account", short(s.Account)}, {"network", s.Network}, {"up", ago(s.Started)},
+			{"peers", fmt.Sprint(s.Peers)}, {"groups", fmt.Sprint(s.Groups)}, {"unread", fmt.Sprint(s.Unread)},
+			{"queued", fmt.Sprint(s.Queued)}, {"requests", fmt.Sprint(s.Requests)}, {"reachable", s.Reachability}, {"version", s.Version},
+		})
+		for _, t := range s.Trouble {
+			fmt.Fprintln(w, "! "+clean(t))
+		}
+	})
+}
+
+// daemonLogs shows the end of the log, and what is added to it.
+func (a *app) daemonLogs(ctx context.Context, follow bool) error {
+	f, err := os.Open(a.logFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return api.NewError(api.CodeNotFound, "No node has run in the background here.", "Start one with `covey daemon start`.")
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > logTail {
+		f.Seek(-logTail, io.SeekEnd)
+	}
+	for {
+		if _, err := io.Copy(a.out, f); err != nil || !follow {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/covey-p2p/covey/node/api"
+)
+
+func (a *app) peersCommand() *cobra.Command {
+	ls := verb("ls", "Other nodes that this one knows or is connected to", 0, 0, func(cmd *cobra.Command, _ []string) error {
+		peers, err := a.client().Peers(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return a.show(peers, func(w io.Writer) {
+			if len(peers) == 0 {
+				fmt.Fprintln(w, "No other node is known yet. `covey contact invite` makes a link for somebody.")
+				return
+			}
+			var rows [][]string
+			for _, p := range peers {
+				name, how := p.Name, ago(p.LastSeen)
+				if name == "" {
+					name = "-"
+				}
+				if p.Connected {
+					how = fmt.Sprintf("%s, %s", p.Path, p.Transport)
+				}
+				rows = append(rows, []string{name, p.ID[max(0, len(p.ID)-8):], how, fmt.Sprint(p.Groups), fmt.Sprintf("%.0f", p.Score)})
+			}
+			table(w, []string{"name", "peer", "connected", "groups", "score"}, rows)
+		})
+	})
+	connect := verb("connect ADDRESS", "Dial a peer at a multiaddress that ends in /p2p/ID", 1, 1, func(cmd *cobra.Command, args []string) error {
+		p, err := a.client().Connect(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		return a.show(p, func(w io.Writer) { fmt.Fprintf(w, "Connected, %s, %s.\n", p.Path, p.Transport) })
+	})
+	c := noun("peers", "Other nodes", ls, connect)
+	c.RunE = ls.RunE
+	return c
+}
+
+func (a *app) netCommand() *cobra.Command {
+	status := verb("status", "This node's place in the network", 0, 0, func(cmd *cobra.Command, _ []string) error {
+		n, err := a.client().Net(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return a.show(n, func(w io.Writer) { netStatus(w, n) })
+	})
+	c := noun("net", "The network", status)
+	c.RunE = status.RunE
+	return c
+}
+
+func netStatus(w io.Writer, n api.Net) {
+	table(w, nil, [][]string{
+		{"network", n.Network}, {"peer", n.Peer}, {"reachable", n.Reachability}, {"multicast", yes(n.MDNS)}, {"dht", fmt.Sprintf("%s, %d in its table", n.DHT, n.Table)},
+		{"connected", fmt.Sprintf("%d, %d known", n.Connected, n.Known)}, {"bytes", fmt.Sprintf("%d in, %d out", n.BytesIn, n.BytesOut)},
+	})
+	for _, x := range n.Addresses {
+		fmt.Fprintln(w, "address    "+x)
+	}
+	for _, r := range slices.Sorted(maps.Keys(n.Drops)) {
+		fmt.Fprintf(w, "dropped    %d  %s\n", n.Drops[r], r)
+	}
+}
+
+func (a *app) doctorCommand() *cobra.Command {
+	return verb("doctor", "Check the node's health", 0, 0, func(cmd *cobra.Command, _ []string) error {
+		d, err := a.client().Doctor(cmd.Context())
+		if err != nil {
+			return err
+		}
+		err = a.show(d, func(w io.Writer) {
+			for _, c := range d.Checks {
+				fmt.Fprintf(w, "%s %-11s %s\n", map[api.Verdict]string{api.CheckOK: "ok  ", api.CheckWarn: "warn", api.CheckFail: "FAIL"}[c.Verdict], c.Name, clean(c.Text))
+				if c.Hint != "" {
+					fmt.Fprintf(w, "                 %s\n", clean(c.Hint))
+				}
+			}
+		})
+		if err == nil && d.Problems > 0 {
+			return &api.Error{Code: codeProblems, Message: plural(d.Problems, "problem") + " found."}
+		}
+		return err
+	})
+}
+
+func (a *app) explainCommand() *cobra.Command {
+	return verb("explain THING", "What something on the screen means: an id, a name, an error code, a word", 1, 1, func(cmd *cobra.Command, args []string) error {
+		e, err := a.client().Explain(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		return a.show(e, func(w io.Writer) {
+			fmt.Fprintln(w, clean(e.Title))
+			for _, l := range e.Lines {
+				fmt.Fprintln(w, "  "+clean(l))
+			}
+			for _, l := range e.Next {
+				fmt.Fprintln(w, "  → "+clean(l))
+			}
+		})
+	})
+}

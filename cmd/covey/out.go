@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/covey-p2p/covey/node/api"
+	"github.com/covey-p2p/covey/node/store"
+)
+
+// Exit codes. Scripts must treat one they do not know as failure.
+const (
+	exitOK          = 0
+	exitError       = 1
+	exitUsage       = 2
+	exitNoDaemon    = 3
+	exitDenied      = 4
+	exitNotFound    = 5
+	exitWait        = 6 // accepted, but what was waited for did not come in time
+	exitLostRace    = 7 // retryable
+	exitPartial     = 8
+	exitAlarm       = 9  // verification failed, or a fork needs a person
+	exitProblems    = 10 // a check found problems
+	exitInterrupted = 130
+)
+
+func exitCode(err error) int {
+	switch api.AsError(err).Code {
+	case api.CodeUsage, api.CodeAmbiguous, api.CodeTooLarge:
+		return exitUsage
+	case api.CodeNoDaemon:
+		return exitNoDaemon
+	case api.CodeDenied, api.CodeStranger, api.CodeExpired:
+		return exitDenied
+	case api.CodeNotFound:
+		return exitNotFound
+	case api.CodeWait:
+		return exitWait
+	case api.CodeLostRace:
+		return exitLostRace
+	case api.CodePartial:
+		return exitPartial
+	case api.CodeAlarm:
+		return exitAlarm
+	case codeProblems:
+		return exitProblems
+	}
+	return exitError
+}
+
+// codeProblems is for commands that check.
+const codeProblems api.Code = "problems"
+
+// complain says what went wrong: a sentence and what to do, or JSON.
+func (a *app) complain(err error) {
+	e := named(err)
+	if a.json {
+		b, _ := json.Marshal(e)
+		fmt.Fprintln(a.err, string(b))
+		return
+	}
+	fmt.Fprintf(a.err, "covey: %s\n", e.Message)
+	if e.Hint != "" {
+		fmt.Fprintf(a.err, "       %s\n", e.Hint)
+	}
+}
+
+// named gives errors of the node's start a code and a next step.
+func named(err error) *api.Error {
+	if e, ok := errors.AsType[*api.Error](err); ok {
+		return e
+	}
+	switch {
+	case errors.Is(err, store.ErrLocked):
+		return api.NewError(api.CodeLocked, api.Sentence(err.Error()), "Use that node, or stop it with `covey daemon stop`.")
+	case errors.Is(err, store.ErrWrongKey), errors.Is(err, store.ErrNoKey):
+		return api.NewError(api.CodeStorage, api.Sentence(err.Error()), "`covey config show` says where the key is looked for.")
+	case errors.Is(err, store.ErrFull):
+		return api.NewError(api.CodeStorage, api.Sentence(err.Error()), "Make room; nothing was lost.")
+	case errors.Is(err, store.ErrNewerFormat):
+		return api.NewError(api.CodeVersion, api.Sentence(err.Error()), "Use the version of covey that wrote it.")
+	case errors.Is(err, store.ErrTorn), errors.Is(err, store.ErrCorrupt):
+		return api.NewError(api.CodeStorage, api.Sentence(err.Error()), "Keep a copy of the directory before anything else.")
+	}
+	return &api.Error{Code: api.CodeInternal, Message: api.Sentence(err.Error())}
+}
+
+// emit writes one value as JSON: an object with the version of its form, or a
+// list.
+func (a *app) emit(v any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	raw := b.Bytes()
+	switch {
+	case bytes.HasPrefix(raw, []byte("{}")):
+		raw = []byte("{\"v\":1}\n")
+	case bytes.HasPrefix(raw, []byte("{")):
+		raw = append([]byte(`{"v":1,`), raw[1:]...)
+	case bytes.HasPrefix(raw, []byte("null")):
+		raw = []byte("[]\n")
+	}
+	_, err := a.out.Write(raw)
+	return err
+}
+
+// say writes a line for people; JSON has its own.
+func (a *app) say(format string, args ...any) {
+	if !a.json {
+		fmt.Fprintf(a.out, format+"\n", args...)
+	}
+}
+
+// show writes a value: as JSON, or as the function writes it for people.
+func (a *app) show(v any, people func(w io.Writer)) error {
+	if a.json {
+		return a.emit(v)
+	}
+	people(a.out)
+	return nil
+}
+
+// table writes aligned columns; cells are cleaned of what a terminal would
+// obey.
+func table(w io.Writer, head []string, rows [][]string) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if len(head) > 0 {
+		fmt.Fprintln(t, strings.ToUpper(strings.Join(head, "\t")))
+	}
+	for _, r := range rows {
+		for i := range r {
+			r[i] = clean(r[i])
+		}
+		fmt.Fprintln(t, strings.TrimRight(strings.Join(r, "\t"), "\t "))
+	}
+	t.Flush()
+}
+
+// clean shows control and direction-changing characters as codes: what others
+// wrote is text and never a command to the terminal.
+func clean(s string) string {
+	return cleanBut(s, "")
+}
+
+// cleanText is clean, but for line breaks.
+func cleanText(s string) string { return cleanBut(s, "\n\t") }
+
+func cleanBut(s, but string) string {
+	if !strings.ContainsFunc(s, hostile) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if hostile(r) && !strings.ContainsRune(but, r) {
+			fmt.Fprintf(&b, "‹U+%04X›", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func hostile(r rune) bool {
+	return unicode.IsControl(r) || r == 0x200e || r == 0x200f || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069
+}
+
+func short(id string) string { return id[:min(8, len(id))] }
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// ago is a time as people say it.
+func ago(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	d := time.Since(t)
+	switch {
+	case d < 2*time.Second:
+		return "now"
+	case d < time.Minute:
+		return fmt.Sprintf("%d s ago", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h ago", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/covey-p2p/covey/node/api"
+)
+
+func (a *app) readCommand() *cobra.Command {
+	var q api.MessageQuery
+	var since string
+	var mark bool
+	c := verb("read GROUP", "Read messages", 1, 1, func(cmd *cobra.Command, args []string) error {
+		if since != "" {
+			t, err := parseSince(since)
+			if err != nil {
+				return err
+			}
+			q.Since = t
+		}
+		page, err := a.client().Messages(cmd.Context(), args[0], q)
+		if err != nil {
+			return err
+		}
+		if mark && len(page.Messages) > 0 {
+			if _, err := a.client().MarkRead(cmd.Context(), args[0], page.Messages[len(page.Messages)-1].Seq); err != nil {
+				return err
+			}
+		}
+		return a.show(page, func(w io.Writer) {
+			if len(page.Messages) == 0 {
+				fmt.Fprintln(w, "No messages.")
+			}
+			for _, m := range page.Messages {
+				fmt.Fprintln(w, messageLine(m))
+			}
+			if page.More {
+				fmt.Fprintln(w, "There is more: --limit, --after, --before.")
+			}
+		})
+	})
+	f := c.Flags()
+	f.BoolVar(&q.Unread, "unread", false, "only what you have not read")
+	f.StringVar(&since, "since", "", "only what came since: a time such as 2026-01-31T15:04, or an age such as 2h")
+	f.IntVar(&q.Limit, "limit", 0, "how many at most")
+	f.Uint64Var(&q.After, "after", 0, "only those after this number")
+	f.Uint64Var(&q.Before, "before", 0, "only those before this number")
+	f.BoolVar(&mark, "mark", false, "mark them as read")
+	c.ValidArgsFunction = a.completeWith(groupNames)
+	return c
+}
+
+func parseSince(s string) (time.Time, error) {
+	if d, err := time.ParseDuration(s); err == nil {
+		return time.Now().Add(-d), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, api.NewError(api.CodeUsage, fmt.Sprintf("%q is neither a time nor an age.", s), "Say 2h, 2026-01-31 or 2026-01-31T15:04.")
+}
+
+// messageLine is a message for people: what others wrote cannot command the
+// terminal, and further lines are indented.
+func messageLine(m api.Message) string {
+	text := strings.ReplaceAll(cleanText(m.Text), "\n", "\n        ")
+	who := clean(m.Name)
+	if m.Mine {
+		who = "you"
+	}
+	line := fmt.Sprintf("%s  %s: %s", m.Received.Local().Format("15:04"), who, text)
+	if m.Mine && m.Progress != nil {
+		line += "  [" + progressLine(m) + "]"
+	}
+	if m.Orphan {
+		line += "  [from a branch that lost]"
+	}
+	return line
+}
+
+func (a *app) tailCommand() *cobra.Command {
+	var follow bool
+	var lines int
+	c := verb("tail GROUP", "The latest messages, and with -f those to come", 1, 1, func(cmd *cobra.Command, args []string) error {
+		ctx := cmd.Context()
+		status, err := a.client().Status(ctx)
+		if err != nil {
+			return err
+		}
+		g, err := a.client().Group(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		page, err := a.client().Messages(ctx, g.ID, api.MessageQuery{Limit: lines})
+		if err != nil {
+			return err
+		}
+		last := uint64(0)
+		for _, m := range page.Messages {
+			if err := a.line(m); err != nil {
+				return err
+			}
+			last = m.Seq
+		}
+		if !follow {
+			return nil
+		}
+		for e, err := range a.client().Watch(ctx, api.WatchOptions{From: status.Cursor, Types: []api.EventType{api.EventMessage}, Group: g.ID}) {
+			if err != nil {
+				return err
+			}
+			if e.Message != nil && e.Message.Seq > last {
+				if err := a.line(*e.Message); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with those to come")
+	c.Flags().IntVarP(&lines, "lines", "n", 10, "how many")
+	c.ValidArgsFunction = a.completeWith(groupNames)
+	return c
+}
+
+// line writes one message: a line, or a JSON object.
+func (a *app) line(m api.Message) error {
+	return a.show(m, func(w io.Writer) { fmt.Fprintln(w, messageLine(m)) })
+}
+
+func (a *app) watchCommand() *cobra.Command {
+	var from, group string
+	var types []string
+	var once bool
+	c := verb("watch", "Everything that happens, as it happens", 0, 0, func(cmd *cobra.Command, _ []string) error {
+		o := api.WatchOptions{From: api.Now, Group: group, Once: once}
+		if from != "now" {
+			if _, err := fmt.Sscanf(from, "%d", &o.From); err != nil {
+				return api.NewError(api.CodeUsage, fmt.Sprintf("--from %s is no cursor.", from), "Give the cursor of the last event that you handled, 0 for everything, or now.")
+			}
+		}
+		for _, t := range types {
+			o.Types = append(o.Types, api.EventType(t))
+		}
+		if group != "" {
+			g, err := a.client().Group(cmd.Context(), group)
+			if err != nil {
+				return err
+			}
+			o.Group = g.ID
+		}
+		for e, err := range a.client().Watch(cmd.Context(), o) {
+			if err != nil {
+				return err
+			}
+			err := a.show(e, func(w io.Writer) {
+				fmt.Fprintf(w, "%d  %s  %-10s  %s\n", e.Cursor, e.At.Local().Format("15:04:05"), e.Type, clean(e.Text))
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if err := cmd.Context().Err(); errors.Is(err, cmd.Context().Err()) && !once {
+			return err
+		}
+		return nil
+	})
+	f := c.Flags()
+	f.StringVar(&from, "from", "now", "cursor after which to begin; 0 is everything")
+	f.StringSliceVar(&types, "types", nil, "only these: message, delivery, operation, member, group, epoch, fork, gap, contact, invitation, peer, trouble")
+	f.StringVar(&group, "group", "", "only of this group")
+	f.BoolVar(&once, "once", false, "end where the past ends")
+	return c
+}

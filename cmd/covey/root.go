@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/covey-p2p/covey/node/api"
+)
+
+// app is what the commands share.
+type app struct {
+	in       *os.File
+	out, err io.Writer
+	json     bool
+	dir      string // of the node
+	settings settings
+	ran      bool // a command began: what fails from here on is no misuse
+	typed    *api.Client
+}
+
+// run is the program, and returns its exit code.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	root := a.root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if a.typed != nil {
+		a.typed.Close()
+	}
+	if err == nil {
+		return exitOK
+	}
+	if !a.ran && !errors.As(err, new(*api.Error)) {
+		err = api.NewError(api.CodeUsage, api.Sentence(err.Error()), "`covey help` shows every command, `covey help COMMAND` one of them.")
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return exitInterrupted
+	}
+	a.complain(err)
+	return exitCode(err)
+}
+
+// root is the tree of commands. A noun is a file; a command that people use
+// all day is a verb at the top.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "covey",
+		Short:         "A group messenger with no server",
+		Long:          "covey keeps groups of people in touch without any server: nodes find each other,\nkeys change as people come and go, and every node works out by itself which\nchange won. Begin with `covey up`.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return a.prepare(cmd)
+		},
+	}
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.CompletionOptions.HiddenDefaultCmd = false
+	f := root.PersistentFlags()
+	f.BoolVar(&a.json, "json", false, "answer in JSON")
+	a.settings.flags(f)
+	root.AddCommand(
+		a.upCommand(), a.daemonCommand(), a.chatCommand(), a.webCommand(),
+		a.idCommand(), a.contactCommand(), a.groupCommand(),
+		a.sendCommand(), a.readCommand(), a.tailCommand(), a.watchCommand(), a.replCommand(),
+		a.peersCommand(), a.netCommand(), a.doctorCommand(), a.explainCommand(), a.inspectCommand(),
+		a.tokenCommand(), a.configCommand(), a.versionCommand(), a.manCommand(),
+	)
+	return root
+}
+
+// prepare reads the settings before any command runs.
+func (a *app) prepare(cmd *cobra.Command) error {
+	a.ran = true
+	if err := a.settings.read(cmd.Flags()); err != nil {
+		return err
+	}
+	a.dir = a.settings.dir()
+	return nil
+}
+
+// client speaks to the node of the directory.
+func (a *app) client() *api.Client {
+	if a.typed == nil {
+		a.typed = api.ForDir(a.dir)
+	}
+	return a.typed
+}
+
+// interactive reports whether a person is at both ends.
+func (a *app) interactive() bool {
+	out, ok := a.out.(*os.File)
+	return ok && term.IsTerminal(int(a.in.Fd())) && term.IsTerminal(int(out.Fd()))
+}
+
+// noun makes a command that only holds others.
+func noun(use, short string, verbs ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{
+		Use: use, Short: short,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("there is no `%s %s`; try %s", cmd.CommandPath(), args[0], strings.Join(verbsOf(cmd), ", "))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	c.AddCommand(verbs...)
+	return c
+}
+
+func verbsOf(cmd *cobra.Command) (out []string) {
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			out = append(out, c.Name())
+		}
+	}
+	return out
+}
+
+// verb makes a command. args is the least and the most number of arguments; a
+// negative most has no bound.
+func verb(use, short string, least, most int, run func(cmd *cobra.Command, args []string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, RunE: run,
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) < least:
+				return fmt.Errorf("`%s` needs %s: %s", cmd.CommandPath(), plural(least, "argument"), cmd.UseLine())
+			case most >= 0 && len(args) > most:
+				return fmt.Errorf("`%s` takes at most %s: %s", cmd.CommandPath(), plural(most, "argument"), cmd.UseLine())
+			}
+			return nil
+		},
+	}
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// completeWith completes an argument from the running node, within 200 ms.
+func (a *app) completeWith(list func(context.Context, *api.Client) ([]string, error)) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
+		if a.prepare(cmd) != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), 200*time.Millisecond)
+		defer cancel()
+		all, err := list(ctx, a.client())
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var fit []string
+		for _, s := range all {
+			if strings.HasPrefix(strings.ToLower(s), strings.ToLower(begin)) {
+				fit = append(fit, s)
+			}
+		}
+		return fit, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+func groupNames(ctx context.Context, c *api.Client) (out []string, err error) {
+	groups, err := c.Groups(ctx)
+	for _, g := range groups {
+		out = append(out, g.Name)
+	}
+	return out, err
+}
+
+func contactNames(ctx context.Context, c *api.Client) (out []string, err error) {
+	contacts, err := c.Contacts(ctx)
+	for _, k := range contacts {
+		out = append(out, k.Name)
+	}
+	return out, err
+}

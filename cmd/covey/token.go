@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/covey-p2p/covey/node/api"
+)
+
+func (a *app) tokenCommand() *cobra.Command {
+	var in api.NewToken
+	var ttl time.Duration
+	mint := verb("mint", "Make a token for a bot", 0, 0, func(cmd *cobra.Command, _ []string) error {
+		if len(in.Scopes) == 0 {
+			return api.NewError(api.CodeUsage, "A token needs a scope.", "Say --scope GROUP:read, --scope GROUP:send, or both.")
+		}
+		in.TTLSeconds = int(ttl / time.Second)
+		t, err := a.client().MintToken(cmd.Context(), in)
+		if err != nil {
+			return err
+		}
+		return a.show(t, func(w io.Writer) {
+			fmt.Fprintln(w, t.Secret)
+			fmt.Fprintf(w, "Send it as `Authorization: Bearer …`. It is shown this once and ends %s.\n", t.Expires.Local().Format("Mon 2 Jan 15:04"))
+		})
+	})
+	mint.Flags().StringSliceVar(&in.Scopes, "scope", nil, "GROUP:read or GROUP:send; * is every group")
+	mint.Flags().DurationVar(&ttl, "ttl", time.Hour, "how long it works")
+	mint.Flags().StringVar(&in.Note, "note", "", "what it is for")
+	ls := verb("ls", "Tokens that work", 0, 0, func(cmd *cobra.Command, _ []string) error {
+		all, err := a.client().Tokens(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return a.show(all, func(w io.Writer) {
+			if len(all) == 0 {
+				fmt.Fprintln(w, "There are none.")
+				return
+			}
+			var rows [][]string
+			for _, t := range all {
+				rows = append(rows, []string{t.ID, t.Note, strings.Join(t.Scopes, " "), t.Expires.Local().Format("Mon 2 Jan 15:04")})
+			}
+			table(w, []string{"token", "note", "scopes", "until"}, rows)
+		})
+	})
+	revoke := verb("revoke TOKEN", "End a token", 1, 1, func(cmd *cobra.Command, args []string) error {
+		if err := a.client().RevokeToken(cmd.Context(), args[0]); err != nil {
+			return err
+		}
+		return a.show(struct{}{}, func(w io.Writer) { fmt.Fprintln(w, "Revoked.") })
+	})
+	return noun("token", "Tokens that let bots in", mint, ls, revoke)
+}

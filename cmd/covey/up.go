@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/covey-p2p/covey/cmd/covey/tui"
+)
+
+func (a *app) upCommand() *cobra.Command {
+	var name, group string
+	up := verb("up", "Begin, or go on: run a node and talk", 0, 0, func(cmd *cobra.Command, _ []string) error {
+		return a.up(cmd.Context(), name, group)
+	})
+	up.Long = "Makes an account where there is none, runs a node, and opens the chat. The node\nends with the chat; `covey daemon start` leaves one running instead, and `up`\nthen joins it."
+	nodeFlags(up.Flags())
+	up.Flags().StringVar(&name, "name", "", "your name, for a new account")
+	up.Flags().StringVar(&group, "group", "", "group to open first")
+	return up
+}
+
+func (a *app) up(ctx context.Context, name, group string) error {
+	if _, err := a.client().Status(ctx); err == nil {
+		a.say("A node is running already; joining it.")
+		return a.chat(ctx, group)
+	}
+	if name == "" && !a.hasAccount() {
+		name = a.askName()
+	}
+	if err := os.MkdirAll(a.dir, 0o700); err != nil {
+		return err
+	}
+	log, err := os.OpenFile(a.logFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	s, err := a.serve(name, log)
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.chat(ctx, group), s.stop())
+}
+
+func (a *app) hasAccount() bool {
+	_, err := os.Stat(filepath.Join(a.dir, "store.json"))
+	return err == nil
+}
+
+func (a *app) askName() string {
+	fallback := userName()
+	if !a.interactive() {
+		return fallback
+	}
+	fmt.Fprintf(a.out, "Your name [%s]: ", fallback)
+	line, _ := bufio.NewReader(a.in).ReadString('\n')
+	if line = strings.TrimSpace(line); line != "" {
+		return line
+	}
+	return fallback
+}
+
+func (a *app) chatCommand() *cobra.Command {
+	c := verb("chat [GROUP]", "Talk, on a node that runs", 0, 1, func(cmd *cobra.Command, args []string) error {
+		if _, err := a.client().Status(cmd.Context()); err != nil {
+			return err
+		}
+		return a.chat(cmd.Context(), first(args))
+	})
+	c.ValidArgsFunction = a.completeWith(groupNames)
+	return c
+}
+
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+// chat opens the face that fits the terminal.
+func (a *app) chat(ctx context.Context, group string) error {
+	o := tui.Options{Group: group, In: a.in, Out: a.out}
+	if a.interactive() && os.Getenv("TERM") != "dumb" {
+		return tui.Run(ctx, a.client(), tui.Options{Group: group})
+	}
+	err := tui.Plain(ctx, a.client(), o)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
