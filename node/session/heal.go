@@ -30,6 +30,7 @@ func (s *Session) standing() {
 		if s.meta.Status == statusRemoved || s.meta.Status == statusStranded {
 			s.become(statusMember, "")
 			s.notify(Notice{Kind: NoticeJoined, Epoch: s.chain.Head()})
+			s.review(s.head()) // what was asked while out is asked of this head
 		}
 		return
 	}
