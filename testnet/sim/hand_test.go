@@ -120,15 +120,16 @@ func pick[T any](all []T, order []int) (out []T) {
 
 // leaders are the nodes in the order of their slots on a node's head.
 func (p *play) leaders(at string) []string {
-	s, g := p.seat(at), p.groups["room"]
+	s := p.seat(at)
+	view := s.s.View()
 	var leaves []uint32
 	var names []string
-	for _, m := range s.s.View().Members {
+	for _, m := range view.Members {
 		for _, d := range m.Devices {
 			leaves, names = append(leaves, d.Leaf), append(names, p.deviceName(d.Device))
 		}
 	}
-	slots := consensus.Slots(g.order[0].child, s.number, leaves)
+	slots := consensus.Slots(consensus.EpochID(view.Group), view.Number, leaves)
 	out := make([]string, len(names))
 	for i, slot := range slots {
 		out[slot] = names[i]

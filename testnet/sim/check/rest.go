@@ -136,6 +136,18 @@ func (b *Book) Moved(at time.Duration, group, device, id, state string) {
 	}
 }
 
+// How is the state that the intents a device was asked by that name are in; of
+// several, that of the one named last in order of id. Empty if it was not asked.
+func (b *Book) How(group, device, what string) (state string) {
+	intents := b.member(group, device).intents
+	for _, id := range sorted(intents) {
+		if intents[id].what == what {
+			state = intents[id].state
+		}
+	}
+	return state
+}
+
 // Cooling says whether a device's account renewed its keys so recently that the
 // rule lets it do so again only after others have committed.
 func (b *Book) Cooling(group, device string, cooling bool) { b.member(group, device).cooling = cooling }
