@@ -242,3 +242,34 @@ func BenchmarkRecords(b *testing.B) {
 		b.ReportMetric(float64(size), "B/commit")
 	}, 1000, 10000)
 }
+
+// Adds without a path leave unmerged leaves behind, and with them the one part
+// of a join that is more than a hash a parent. Half of these trees was warm when
+// the other half was added.
+func BenchmarkParentHashesUnmerged(b *testing.B) {
+	for _, n := range []int{1000, 10000} {
+		c := warm(n / 2)
+		e := c.tree.Edit()
+		for _, l := range fresh(n).tree.Members() {
+			if e.t.Len() == n {
+				break
+			}
+			key := must(c.w.s.GenerateKeyPair(c.w.rand)).Public().Bytes()
+			l.EncryptionKey, l.SignatureKey = key, key
+			must(e.Add(l))
+		}
+		t := must(e.Tree())
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				v := verifier{t: t, hasher: hasher{suite: t.suite}, nh: t.suite.Nh()}
+				if err := v.unmerged(Root(t.depth), t.root, nil); err != nil {
+					b.Fatal(err)
+				}
+				if err := v.parents(Root(t.depth), t.root); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

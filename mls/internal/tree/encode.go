@@ -87,9 +87,8 @@ func Parse(s *suite.Suite, data []byte) (*Tree, error) {
 		return nil, &Invalid{Check: CheckShape, Err: ErrFull}
 	}
 	b := builder{hasher: hasher{suite: s}, nodes: nodes}
-	t.root = b.build(Root(t.depth), t.depth)
-	if b.err != nil {
-		return nil, b.err
+	if t.root, err = b.build(Root(t.depth), t.depth); err != nil {
+		return nil, err
 	}
 	return t, t.reindex()
 }
@@ -153,7 +152,6 @@ func (n *Node) decode(r *wire.Reader) {
 type builder struct {
 	hasher
 	nodes []Node
-	err   error
 }
 
 func (b *builder) body(at NodeIndex) []byte {
@@ -163,27 +161,42 @@ func (b *builder) body(at NodeIndex) []byte {
 	return nil
 }
 
-func (b *builder) build(at NodeIndex, level int) *node {
+// build makes a subtree, nil where it is blank: the highest of those becomes
+// one void node, so that blanks cost next to nothing.
+func (b *builder) build(at NodeIndex, level int) (*node, error) {
 	if int(at.First().Node()) >= len(b.nodes) {
-		return b.void(at.First(), level)
+		return nil, nil
 	}
 	nh, body := b.suite.Nh(), b.body(at)
-	n := &node{data: make([]byte, 0, nh+len(body))}
 	if level == 0 {
-		n.data = b.leaf(n.data, at.Leaf(), body)
-		if len(body) > 0 {
-			n.leaves = 1
+		if len(body) == 0 {
+			return nil, nil
 		}
-	} else {
-		n.left, n.right = b.build(at.Left(), level-1), b.build(at.Right(), level-1)
-		n.leaves = n.left.leaves + n.right.leaves
-		n.data = b.parent(n.data, body, n.left.hash(nh), n.right.hash(nh))
-		if len(body) > 0 && n.leaves == 0 && b.err == nil {
-			b.err = &Invalid{Check: CheckShape, Node: at, Err: errUnder}
-		}
+		data := b.leaf(make([]byte, 0, nh+len(body)), at.Leaf(), body)
+		return &node{data: append(data, body...), leaves: 1}, nil
 	}
-	n.data = append(n.data, body...)
-	return n
+	left, err := b.build(at.Left(), level-1)
+	if err != nil {
+		return nil, err
+	}
+	right, err := b.build(at.Right(), level-1)
+	if err != nil {
+		return nil, err
+	}
+	if left == nil && right == nil {
+		if len(body) > 0 {
+			return nil, &Invalid{Check: CheckShape, Node: at, Err: errUnder}
+		}
+		return nil, nil
+	}
+	if left == nil {
+		left = b.void(at.Left().First(), level-1)
+	}
+	if right == nil {
+		right = b.void(at.Right().First(), level-1)
+	}
+	data := b.parent(make([]byte, 0, nh+len(body)), body, left.hash(nh), right.hash(nh))
+	return &node{left: left, right: right, data: append(data, body...), leaves: left.leaves + right.leaves}, nil
 }
 
 // reindex computes the key index and the support counts from the nodes.

@@ -124,10 +124,7 @@ func (t *Tree) splice(i LeafIndex, leaf []byte, keys, hashes [][]byte) (*Tree, e
 		n = p
 	}
 	next.root = n
-	b := ballots{}
-	b.add(t.leaf(i), -1)
-	b.add(leaf, +1)
-	next.support = t.support.apply(b)
+	next.support = t.support.replace(t.leaf(i), leaf)
 	if clash, ok := next.indexed(t.index, items); !ok {
 		return nil, clash.error()
 	}

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/covey-p2p/covey/mls/internal/wire"
@@ -46,13 +47,29 @@ func (s *support) of(list uint32, v uint16) int {
 type ballots map[string]int32
 
 func (b ballots) add(body []byte, n int32) {
+	if len(body) > 0 {
+		b[string(ballot(body))] += n
+	}
+}
+
+// ballot is what counts of a member: its credential type and capabilities.
+func ballot(body []byte) []byte {
 	if len(body) == 0 {
-		return
+		return nil
 	}
 	f := fieldsOf(body)
-	key := make([]byte, 0, 128)
-	key = append(append(key, f.credential[:2]...), f.capabilities...)
-	b[string(key)] += n
+	return append(append(make([]byte, 0, 128), f.credential[:2]...), f.capabilities...)
+}
+
+// replace returns s with one leaf in another's place; either may be blank.
+func (s *support) replace(old, new []byte) *support {
+	if bytes.Equal(ballot(old), ballot(new)) {
+		return s
+	}
+	b := ballots{}
+	b.add(old, -1)
+	b.add(new, +1)
+	return s.apply(b)
 }
 
 // apply returns s with the ballots counted.
