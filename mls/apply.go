@@ -220,7 +220,7 @@ func (d *draft) provisional() []byte {
 // transcript takes the signed commit in (RFC 9420 §8.2); the context is then
 // complete.
 func (d *draft) transcript(s *signed) {
-	content, signature := s.transcriptInput(d.parent.encoded)
+	content, signature := s.transcriptInput()
 	d.context.TreeHash = d.tree.Hash()
 	d.context.ConfirmedTranscriptHash = schedule.ConfirmedTranscriptHash(d.parent.suite, d.parent.interim, content, signature)
 }

@@ -248,7 +248,7 @@ func (o *CommitOptions) wireFormat(by *author) WireFormat {
 func (e *Epoch) send(rand io.Reader, s *signed, padding int) ([]byte, []Cell, error) {
 	switch s.WireFormat {
 	case WirePublicMessage:
-		return e.public(s).Marshal(), nil, nil
+		return e.public(s), nil, nil
 	case WirePrivateMessage:
 		if padding < 0 || padding > MaxPadding {
 			return nil, nil, fail(CheckArgument, "padding of %d bytes", padding)
@@ -257,7 +257,7 @@ func (e *Epoch) send(rand io.Reader, s *signed, padding int) ([]byte, []Cell, er
 		if err != nil {
 			return nil, nil, err
 		}
-		return m.Marshal(), cells, nil
+		return m, cells, nil
 	default:
 		return nil, nil, fail(CheckArgument, "wire format %v", s.WireFormat)
 	}

@@ -163,7 +163,7 @@ func (w *world) repack(p *person, change func(*KeyPackage)) *KeyPackage {
 func (w *world) frameOf(e *Epoch, key *SigningKey, from Sender, fill func(*FramedContent)) []byte {
 	c := e.content(from, nil)
 	fill(&c)
-	return e.public(e.sign(key, WirePublicMessage, c)).Marshal()
+	return e.public(e.sign(key, WirePublicMessage, c))
 }
 
 // sealed makes a PrivateMessage of any plaintext, with the keys of any leaf at

@@ -55,12 +55,32 @@ type FramedContent struct {
 
 // Encode implements wire.Encoder.
 func (c *FramedContent) Encode(w *wire.Writer) {
+	c.encodeHead(w)
+	c.encodeBody(w)
+}
+
+func (c *FramedContent) encodeHead(w *wire.Writer) {
 	w.Opaque(c.GroupID)
 	w.U64(c.Epoch)
 	c.Sender.Encode(w)
 	w.Opaque(c.AuthenticatedData)
 	w.U8(uint8(c.ContentType))
-	c.encodeBody(w)
+}
+
+// sizeHint is about how long the content is when encoded.
+func (c *FramedContent) sizeHint() int {
+	n := 128 + len(c.GroupID) + len(c.AuthenticatedData) + len(c.Application)
+	if c.Commit == nil {
+		return n
+	}
+	n += 512 * len(c.Commit.Proposals)
+	if c.Commit.Path != nil {
+		n += 512
+		for i := range c.Commit.Path.Nodes {
+			n += 96 + 96*len(c.Commit.Path.Nodes[i].EncryptedPathSecret)
+		}
+	}
+	return n
 }
 
 // room is about what the content takes, that a buffer for a large commit is made
@@ -159,19 +179,6 @@ func (a *AuthenticatedContent) Encode(w *wire.Writer) {
 func (a *AuthenticatedContent) Decode(r *wire.Reader) {
 	*a = AuthenticatedContent{WireFormat: WireFormat(r.U16()), Content: value[FramedContent](r)}
 	a.Auth = decodeAuthData(r, a.Content.ContentType)
-}
-
-// tbs is FramedContentTBS (RFC 9420 §6.1). The group's context is part of it
-// where the sender must have known it.
-func (a *AuthenticatedContent) tbs(context []byte) []byte {
-	w := wire.NewWriter(a.Content.room() + len(context))
-	w.U16(uint16(MLS10))
-	w.U16(uint16(a.WireFormat))
-	a.Content.Encode(w)
-	if t := a.Content.Sender.Type; t == SenderMember || t == SenderNewMemberCommit {
-		w.Raw(context)
-	}
-	return w.Bytes()
 }
 
 // PublicMessage is content signed but not encrypted (RFC 9420 §6.2).

@@ -102,11 +102,11 @@ func (k *MessageKeys) Protect(rand io.Reader, key *SigningKey, o Outgoing) (mess
 	if err != nil {
 		return nil, nil, err
 	}
-	return m.Marshal(), cells, nil
+	return m, cells, nil
 }
 
 // seal encrypts signed content under this member's next key.
-func (k *MessageKeys) seal(rand io.Reader, s *signed, padding int) (*Message, []Cell, error) {
+func (k *MessageKeys) seal(rand io.Reader, s *signed, padding int) ([]byte, []Cell, error) {
 	if err := k.alive(); err != nil {
 		return nil, nil, err
 	}
@@ -132,7 +132,7 @@ func (k *MessageKeys) Unprotect(message []byte) (*Content, []Cell, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s, o, err := k.epoch.open(m)
+	s, o, err := k.epoch.open(m, len(message))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -174,11 +174,11 @@ func (k *MessageKeys) Elsewhere(message []byte) bool {
 }
 
 // open reads and verifies a message of the epoch, whatever it holds, and says
-// which key that would use up. It changes nothing.
-func (e *Epoch) open(m *Message) (*signed, *opening, error) {
+// which key that would use up. It changes nothing. size is the message's.
+func (e *Epoch) open(m *Message, size int) (*signed, *opening, error) {
 	switch m.WireFormat {
 	case WirePublicMessage:
-		s, err := e.openPublicContent(m.Public)
+		s, err := e.openPublicContent(m.Public, size)
 		return s, nil, err
 	case WirePrivateMessage:
 	default:

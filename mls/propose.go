@@ -106,7 +106,7 @@ func proposeFrom(rand io.Reader, key *SigningKey, id CipherSuite, group []byte, 
 	}
 	c := f.content(from, nil)
 	c.ContentType, c.Proposal = ContentProposal, p
-	return f.public(f.sign(key, WirePublicMessage, c)).Marshal(), nil
+	return f.public(f.sign(key, WirePublicMessage, c)), nil
 }
 
 // Format keeps the private key of an update out of every verb.

@@ -1,6 +1,7 @@
 package mls
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -23,11 +24,37 @@ type frame struct {
 
 const labelContent = "FramedContentTBS"
 
-// signed is content with its signature and the bytes that were signed, which
-// the transcript and the tags need again.
+// signed is content with its signature and the bytes that were signed:
+// FramedContentTBS (RFC 9420 §6.1), parts of which the transcript, the tags and
+// the message itself are made of.
+//
+//	version ‖ wire_format ‖ content up to its body ‖ body ‖ context
+//	                        ↑ contentAt              ↑ body   ↑ end
 type signed struct {
 	AuthenticatedContent
-	tbs []byte
+	tbs       []byte
+	body, end int
+}
+
+// contentAt is where the content begins in the signed bytes.
+const contentAt = 2 + 2
+
+// newSigned encodes what is signed. The group's context is part of it where
+// the sender must have known it. size is a guess at the content's length.
+func newSigned(a AuthenticatedContent, context []byte, size int) *signed {
+	s := &signed{AuthenticatedContent: a}
+	w := wire.NewWriter(size + len(context) + 64)
+	w.U16(uint16(MLS10))
+	w.U16(uint16(a.WireFormat))
+	s.Content.encodeHead(w)
+	s.body = w.Len()
+	s.Content.encodeBody(w)
+	s.end = w.Len()
+	if t := a.Content.Sender.Type; t == SenderMember || t == SenderNewMemberCommit {
+		w.Raw(context)
+	}
+	s.tbs = w.Bytes()
+	return s
 }
 
 // content starts a message of the group.
@@ -36,77 +63,94 @@ func (f *frame) content(from Sender, authenticatedData []byte) FramedContent {
 }
 
 func (f *frame) sign(key *SigningKey, w WireFormat, c FramedContent) *signed {
-	s := &signed{AuthenticatedContent: AuthenticatedContent{WireFormat: w, Content: c}}
-	s.tbs = s.AuthenticatedContent.tbs(f.encoded)
+	s := newSigned(AuthenticatedContent{WireFormat: w, Content: c}, f.encoded, c.sizeHint())
 	s.Auth.Signature = f.suite.SignWithLabel(key, labelContent, s.tbs)
 	return s
 }
 
 // transcriptInput is ConfirmedTranscriptHashInput (RFC 9420 §8.2) in parts:
 // wire_format and content as they stand in the signed bytes, and the signature.
-func (s *signed) transcriptInput(context []byte) (content, signature []byte) {
-	end := len(s.tbs)
-	if t := s.Content.Sender.Type; t == SenderMember || t == SenderNewMemberCommit {
-		end -= len(context)
-	}
+func (s *signed) transcriptInput() (content, signature []byte) {
 	w := wire.NewWriter(len(s.Auth.Signature) + 2)
 	w.Opaque(s.Auth.Signature)
-	return s.tbs[2:end], w.Bytes() // past the version
+	return s.tbs[2:s.end], w.Bytes() // past the version
 }
 
-// authBytes is FramedContentAuthData as encoded.
-func (s *signed) authBytes() []byte {
-	w := wire.NewWriter(128)
+// auth is FramedContentAuthData as encoded.
+func (s *signed) auth() []byte {
+	w := wire.NewWriter(len(s.Auth.Signature) + len(s.Auth.ConfirmationTag) + 8)
 	s.Auth.encode(w, s.Content.ContentType)
 	return w.Bytes()
 }
 
-// public makes a PublicMessage (RFC 9420 §6.2).
-func (f *frame) public(s *signed) *Message {
-	m := &PublicMessage{Content: s.Content, Auth: s.Auth}
+// public makes a message of a PublicMessage (RFC 9420 §6.2).
+func (f *frame) public(s *signed) []byte {
+	auth := s.auth()
+	w := wire.NewWriter(s.end + len(auth) + 80)
+	w.U16(uint16(MLS10))
+	w.U16(uint16(WirePublicMessage))
+	w.Raw(s.tbs[contentAt:s.end])
+	w.Raw(auth)
 	if s.Content.Sender.Type == SenderMember {
-		m.MembershipTag = f.secrets.MembershipTag(s.tbs, s.authBytes())
+		w.Opaque(f.secrets.MembershipTag(s.tbs, auth))
 	}
-	return &Message{WireFormat: WirePublicMessage, Public: m}
+	return w.Bytes()
 }
 
-// private makes a PrivateMessage under a key of the sender's ratchet
-// (RFC 9420 §6.3).
-func (f *frame) private(rand io.Reader, s *signed, senderData Secret, key *schedule.Key, padding int) (*Message, error) {
+// private makes a message of a PrivateMessage under a key of the sender's
+// ratchet (RFC 9420 §6.3). It is put together in one buffer: the authenticated
+// data of both encryptions are its beginning, and the content is encrypted
+// where it stands.
+func (f *frame) private(rand io.Reader, s *signed, senderData Secret, key *schedule.Key, padding int) ([]byte, error) {
 	var guard schedule.ReuseGuard
 	if _, err := io.ReadFull(rand, guard[:]); err != nil {
 		return nil, fmt.Errorf("mls: reading randomness: %w", err)
 	}
-	m := &PrivateMessage{
-		GroupID: f.context.GroupID, Epoch: f.context.Epoch,
-		ContentType: s.Content.ContentType, AuthenticatedData: s.Content.AuthenticatedData,
-	}
-	plain := wire.NewWriter(len(s.tbs) + 128 + padding)
-	s.Content.encodeBody(plain)
-	s.Auth.encode(plain, s.Content.ContentType)
-	plain.Raw(make([]byte, padding))
-	m.Ciphertext = key.Seal(nil, guard, m.contentAAD(), plain.Bytes())
+	auth := s.auth()
+	plain := s.end - s.body + len(auth) + padding
+	w := wire.NewWriter(s.end + len(auth) + padding + 128)
+	w.U16(uint16(MLS10))
+	w.U16(uint16(WirePrivateMessage))
+	start := w.Len()
+	w.Opaque(f.context.GroupID)
+	w.U64(f.context.Epoch)
+	w.U8(uint8(s.Content.ContentType))
+	senderAAD := w.Len()
+	w.Opaque(s.Content.AuthenticatedData)
+	contentAAD := w.Len()
+	w.Varint(senderDataSize + f.suite.Nt())
+	senderAt := w.Len()
+	w.Raw(make([]byte, senderDataSize+f.suite.Nt()))
+	w.Varint(plain + f.suite.Nt())
+	at := w.Len()
+	w.Raw(s.tbs[s.body:s.end])
+	w.Raw(auth)
+	w.Raw(make([]byte, padding))
 
-	data := wire.NewWriter(senderDataSize)
-	data.U32(s.Content.Sender.Index)
-	data.U32(uint32(key.Generation))
-	data.Raw(guard[:])
-	sender := schedule.SenderDataKey(f.suite, senderData, m.Ciphertext)
+	out := w.Bytes()
+	out = key.Seal(out[:at], guard, out[start:contentAAD], out[at:at+plain])
+	data := out[senderAt : senderAt+senderDataSize]
+	binary.BigEndian.PutUint32(data, s.Content.Sender.Index)
+	binary.BigEndian.PutUint32(data[4:], uint32(key.Generation))
+	copy(data[8:], guard[:])
+	sender := schedule.SenderDataKey(f.suite, senderData, out[at:])
 	defer sender.Erase()
-	m.EncryptedSenderData = sender.Seal(nil, schedule.ReuseGuard{}, m.senderAAD(), data.Bytes())
-	return &Message{WireFormat: WirePrivateMessage, Private: m}, nil
+	sender.Seal(out[:senderAt], schedule.ReuseGuard{}, out[start:senderAAD], data)
+	return out, nil
 }
 
 // senderDataSize is the length of SenderData: leaf, generation, reuse guard
 // (RFC 9420 §6.3.2).
 const senderDataSize = 4 + 4 + 4
 
+// senderAAD is SenderDataAAD (RFC 9420 §6.3.2).
 func (m *PrivateMessage) senderAAD() []byte {
 	w := wire.NewWriter(len(m.GroupID) + 16)
 	m.encodeHead(w)
 	return w.Bytes()
 }
 
+// contentAAD is PrivateContentAAD (RFC 9420 §6.3.1).
 func (m *PrivateMessage) contentAAD() []byte {
 	w := wire.NewWriter(len(m.GroupID) + len(m.AuthenticatedData) + 24)
 	m.encodeHead(w)
@@ -116,13 +160,12 @@ func (m *PrivateMessage) contentAAD() []byte {
 
 // openPublic checks a PublicMessage but for its signature: right tag, right
 // content for its sender (RFC 9420 §6.2).
-func (f *frame) openPublic(m *PublicMessage) (*signed, error) {
-	s := &signed{AuthenticatedContent: AuthenticatedContent{WireFormat: WirePublicMessage, Content: m.Content, Auth: m.Auth}}
-	s.tbs = s.AuthenticatedContent.tbs(f.encoded)
+func (f *frame) openPublic(m *PublicMessage, size int) (*signed, error) {
+	s := newSigned(AuthenticatedContent{WireFormat: WirePublicMessage, Content: m.Content, Auth: m.Auth}, f.encoded, size)
 	if m.Content.ContentType == ContentApplication {
 		return nil, fail(CheckPublicContent, "")
 	}
-	if m.Content.Sender.Type == SenderMember && !f.secrets.VerifyMembershipTag(m.MembershipTag, s.tbs, s.authBytes()) {
+	if m.Content.Sender.Type == SenderMember && !f.secrets.VerifyMembershipTag(m.MembershipTag, s.tbs, s.auth()) {
 		return nil, fail(CheckMembershipTag, "")
 	}
 	return s, nil
@@ -169,12 +212,11 @@ func (f *frame) openPrivate(m *PrivateMessage, o opening, ratchets *schedule.Rat
 	if err != nil {
 		return nil, fail(CheckDecrypt, "leaf %d, generation %d", o.leaf, o.generation)
 	}
-	s := &signed{AuthenticatedContent: AuthenticatedContent{WireFormat: WirePrivateMessage}}
-	s.Content = f.content(Sender{Type: SenderMember, Index: uint32(o.leaf)}, m.AuthenticatedData)
-	s.Content.ContentType = m.ContentType
+	a := AuthenticatedContent{WireFormat: WirePrivateMessage, Content: f.content(Sender{Type: SenderMember, Index: uint32(o.leaf)}, m.AuthenticatedData)}
+	a.Content.ContentType = m.ContentType
 	r := wire.NewReader(plain)
-	s.Content.decodeBody(r)
-	s.Auth = decodeAuthData(r, m.ContentType)
+	a.Content.decodeBody(r)
+	a.Auth = decodeAuthData(r, m.ContentType)
 	if err := r.Err(); err != nil {
 		return nil, malformed(err)
 	}
@@ -183,8 +225,7 @@ func (f *frame) openPrivate(m *PrivateMessage, o opening, ratchets *schedule.Rat
 			return nil, fail(CheckPadding, "")
 		}
 	}
-	s.tbs = s.AuthenticatedContent.tbs(f.encoded)
-	return s, nil
+	return newSigned(a, f.encoded, len(plain)+len(m.GroupID)+len(m.AuthenticatedData)), nil
 }
 
 func ratchetError(err error, o opening) error {
