@@ -30,6 +30,8 @@ type wish struct {
 	Fetching bool     `cbor:"9,keyasint,omitempty"`
 	// Made are commits of mine that renew my keys (Refresh).
 	Made []CommitID `cbor:"10,keyasint,omitempty"`
+	// Silent: not asked for by a person, so none is told.
+	Silent bool `cbor:"11,keyasint,omitempty"`
 }
 
 // pooled is an intent of another device.
@@ -114,14 +116,36 @@ func (s *Session) conclude(id IntentID, w *wish, state State, why string) {
 		delete(s.wishes, id)
 		s.drop(rowWish(id))
 	}
-	s.notify(Notice{Kind: NoticeIntent, ID: id, State: state, Reason: why})
+	s.tell(w, id, why)
+}
+
+// tell says how far a wish has come.
+func (s *Session) tell(w *wish, id IntentID, why string) {
+	if !w.Silent {
+		s.notify(Notice{Kind: NoticeIntent, ID: id, State: w.State, Reason: why})
+	}
+}
+
+// renew asks for fresh keys without having been asked: a commit of mine lost,
+// so what it renewed is not renewed on the branch that won, and the leaf key
+// there is one that lived on both branches.
+func (s *Session) renew() {
+	for _, w := range s.wishes {
+		if w.Refresh {
+			return
+		}
+	}
+	w := &wish{Refresh: true, Silent: true, State: StateQueued, Since: s.now}
+	s.random(w.Intent.ID[:])
+	s.wishes[w.Intent.ID] = w
+	s.saveWish(w)
 }
 
 // progress tells the faces that a wish moved on.
 func (s *Session) progress(w *wish, state State) {
 	if w.State != state {
 		w.State = state
-		s.notify(Notice{Kind: NoticeIntent, ID: w.Intent.ID, State: state})
+		s.tell(w, w.Intent.ID, "")
 	}
 	s.saveWish(w)
 }

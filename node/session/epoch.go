@@ -178,6 +178,14 @@ func (s *Session) judge(p *held, id CommitID, ap Applied) (verdict, error) {
 	author := p.roster.account[at]
 	next, policy := p.roster, p.policy
 	var err error
+	if s.newer(p, author, ap) {
+		if next, err = s.rosterOf(edited(p.roster.leaves, ap), p.roster); err != nil {
+			return v, err
+		}
+		ap.Next = nil
+		v.cand = s.candidate(p, id, at, next, ap)
+		return v, nil
+	}
 	if ap.Next != nil {
 		if v.child, err = s.view(ap.Next, p.id, id); err != nil {
 			return v, err
@@ -196,19 +204,38 @@ func (s *Session) judge(p *held, id CommitID, ap Applied) (verdict, error) {
 	if err != nil {
 		return v, err
 	}
-	if v.intents, err = s.authorize(p, author, acts, ap.Data); err != nil {
+	if v.intents, err = s.authorize(p, author, acts, &ap); err != nil {
 		return v, err
 	}
-	v.cand = consensus.Candidate{
-		ID: id, Parent: p.id, Child: s.ruleOf(ap.Child, p.number+1, next, nil),
-		Author: author, Role: p.policy.roleOf(author), Slot: s.slots(p)[at],
-		Class: classOf(p.roster, author, ap), Header: ap.Next == nil,
-	}
+	v.cand = s.candidate(p, id, at, next, ap)
 	for i := range v.intents {
 		j, _ := p.roster.device(v.intents[i].Author)
 		v.cand.Carries = v.cand.Carries || p.roster.account[j] != author
 	}
 	return v, nil
+}
+
+// candidate is what the rule needs to know of a commit by the leaf at a place
+// of p's roster.
+func (s *Session) candidate(p *held, id CommitID, at int, next *roster, ap Applied) consensus.Candidate {
+	author := p.roster.account[at]
+	return consensus.Candidate{
+		ID: id, Parent: p.id, Child: s.ruleOf(ap.Child, p.number+1, next, nil),
+		Author: author, Role: p.policy.roleOf(author), Slot: s.slots(p)[at],
+		Class: classOf(p.roster, author, ap), Header: ap.Next == nil,
+	}
+}
+
+// newer reports that an owner, who may, gave the group a policy of a version
+// that is not known here. Whether the commit is valid cannot be told; it counts
+// for weight and cannot be entered. Anybody else's is refused by all versions,
+// so that no member can stop the others with a number.
+func (s *Session) newer(p *held, author Account, ap Applied) bool {
+	if ap.Context == nil || p.policy.roleOf(author) != consensus.RoleOwner {
+		return false
+	}
+	_, err := readPolicy(ap.Context)
+	return errors.Is(err, ErrUnsupported)
 }
 
 // edited is the leaves of the child where there is no child state to ask.
@@ -288,15 +315,15 @@ func (s *Session) acts(p *held, next *roster, policy *Policy, ap Applied) ([]act
 // authorize checks that each act is within the author's rights or within those
 // of somebody whose signed intent the commit carries, and that nothing is
 // carried in vain. It returns the intents.
-func (s *Session) authorize(p *held, author Account, acts []act, data []byte) ([]intent, error) {
+func (s *Session) authorize(p *held, author Account, acts []act, ap *Applied) ([]intent, error) {
 	var c carried
-	if len(data) > 0 && (decode(data, &c) != nil || c.Version != 1) {
+	if len(ap.Data) > 0 && (decode(ap.Data, &c) != nil || c.Version != 1) {
 		return nil, fmt.Errorf("%w: what it carries cannot be read", ErrInvalid)
 	}
 	for i := range c.Intents {
 		in := &c.Intents[i]
 		if !s.authentic(in) || s.meet(in, p) != fateHolds ||
-			!slices.ContainsFunc(acts, in.covers) {
+			!slices.ContainsFunc(acts, in.covers) || !s.pledged(in, ap) {
 			return nil, fmt.Errorf("%w: carries an intent that does not hold", ErrPolicy)
 		}
 	}
@@ -311,6 +338,25 @@ func (s *Session) authorize(p *held, author Account, acts []act, data []byte) ([
 		}
 	}
 	return c.Intents, nil
+}
+
+// pledged reports that what a commit adds of an account is just what the
+// intent to add it names: whoever carries it cannot put in another device.
+func (s *Session) pledged(in *intent, ap *Applied) bool {
+	if in.Op != opAdd && in.Op != opReadmit {
+		return true
+	}
+	n := 0
+	for _, l := range ap.Added {
+		if c, err := s.certificate(l); err != nil || c.Account != in.Account {
+			continue
+		}
+		if !slices.Contains(in.Leaves, pledge{l.Device, l.Stamp}) {
+			return false
+		}
+		n++
+	}
+	return n == len(in.Leaves)
 }
 
 // commitID names a commit on its parent.
@@ -331,11 +377,15 @@ func (s *Session) admit(p *held, id CommitID, ap Applied) error {
 	if err != nil {
 		return err
 	}
+	newer := ap.Next != nil && v.child == nil
 	if v.child != nil {
 		s.enter(v.child)
 	}
 	exit := slices.Contains(ap.Removed, p.self)
-	s.save(rowCandidate(id), encode(savedCandidate{Cand: v.cand, Intents: v.intents, Exit: exit, Shut: s.unopenable[id]}), EpochID{})
+	s.save(rowCandidate(id), encode(savedCandidate{Cand: v.cand, Intents: v.intents, Exit: exit, Shut: s.unopenable[id], Newer: newer}), EpochID{})
+	if newer {
+		s.newerThan[id] = true
+	}
 	s.remember(id, v.intents, exit)
 	s.propose(v.cand)
 	if v.child != nil {

@@ -27,7 +27,7 @@ func (s *Session) standing() {
 	case s.meta.Status == statusStale:
 		return
 	case !diverged:
-		if s.meta.Status == statusRemoved || s.meta.Status == statusStranded {
+		if s.meta.Status != statusMember {
 			s.become(statusMember, "")
 			s.notify(Notice{Kind: NoticeJoined, Epoch: s.chain.Head()})
 			s.review(s.head()) // what was asked while out is asked of this head
@@ -43,6 +43,11 @@ func (s *Session) standing() {
 		if s.meta.Status != statusRemoved {
 			s.become(statusRemoved, "this device is no longer in the group")
 			s.notify(Notice{Kind: NoticeRemoved, Epoch: d.Rival.Child.ID, Number: d.Rival.Child.Number, Account: d.Rival.Author})
+		}
+	case s.newerThan[d.Rival.ID]:
+		if s.meta.Status != statusOutdated {
+			s.become(statusOutdated, "the group now follows rules that this version does not know: update it")
+			s.notify(Notice{Kind: NoticeTrouble, Reason: s.meta.Why})
 		}
 	case s.outside():
 		if s.meta.Status != statusRemoved {
@@ -317,7 +322,8 @@ func (s *Session) forget() {
 	n := newSession(s.cfg, s.group, s.wall)
 	s.anchors, s.hints = n.anchors, n.hints
 	s.own, s.pool, s.carriers, s.carriedBy, s.exits = n.own, n.pool, n.carriers, n.carriedBy, n.exits
-	s.welcomes, s.lastVote, s.parked, s.unopenable = n.welcomes, n.lastVote, n.parked, n.unopenable
+	s.welcomes, s.lastVote, s.parked, s.unopenable, s.newerThan = n.welcomes, n.lastVote, n.parked, n.unopenable, n.newerThan
+	s.voteRows, s.met = n.voteRows, n.met
 	s.owed, s.gaps = nil, n.gaps
 	s.pacing = pacing{}
 	s.meta.Voted = EpochID{}

@@ -154,6 +154,9 @@ func (s *Session) ownEcho(p *held, id CommitID, ap Applied) {
 func (s *Session) propose(c consensus.Candidate) {
 	_, status := s.chain.Add(c)
 	s.stirred = true
+	if e, ok := s.chain.Epoch(c.Child.ID); ok && status == consensus.AddHeld {
+		s.encounter(&e, 1)
+	}
 	switch status {
 	case consensus.AddHeld, consensus.AddEntered:
 		s.disturbed()

@@ -89,6 +89,9 @@ const (
 	// informBytes is where an inform is split, so that its reader can act on
 	// a part before the rest has come.
 	informBytes = 512 << 10
+	// answerBytes bounds what one frame of a peer's can make this device send:
+	// a second of a home uplink. Who lacks more asks again.
+	answerBytes = 8 << 20
 	// askAgain is how long an envelope asked of one peer is not asked of it
 	// again, and maxAsked how many such are remembered.
 	askAgain = 5000
@@ -134,6 +137,8 @@ const (
 	// treeKeep is how many epochs the tree goes back, headers only beyond the
 	// window: so long can a side be apart and still be let in by proof.
 	treeKeep = 1024
+	// maxVoteRows is how many votes of one account are durable.
+	maxVoteRows = 8
 	// trimEvery is how often old ends are looked for.
 	trimEvery = 3600_000
 	// readKeep is how long messages of a branch left behind can be read: a

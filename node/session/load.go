@@ -15,6 +15,7 @@ func (s *Session) load(l *loader) {
 		return
 	}
 	s.chain = consensus.New(root, s.genesis(), consensus.V1())
+	s.encounter(&root, 1)
 	s.loadAnchors(l)
 	s.loadEpochs(l)
 	s.loadTree(l)
@@ -106,18 +107,23 @@ func (s *Session) loadTree(l *loader) {
 		if c.Shut {
 			s.unopenable[c.Cand.ID] = true
 		}
+		if c.Newer {
+			s.newerThan[c.Cand.ID] = true
+		}
 		s.treeRows[rowCandidate(c.Cand.ID)] = true
 		s.remember(c.Cand.ID, c.Intents, c.Exit)
 		s.chain.Add(c.Cand)
+		if e, ok := s.chain.Epoch(c.Cand.Child.ID); ok {
+			s.encounter(&e, 1)
+		}
 	}
 	l.each("vote/", func(key string) {
 		var v consensus.Vote
 		s.treeRows[key] = true
 		if l.read(key, &v); l.err == nil {
 			s.chain.Hear(v)
-			if last, ok := s.lastVote[v.Account]; !ok || last.Seq < v.Seq {
-				s.lastVote[v.Account] = v
-			}
+			s.noteVote(v)
+			s.voteRows[v.Account] = append(s.voteRows[v.Account], key)
 		}
 	})
 	l.each("own/", func(key string) {
@@ -194,7 +200,7 @@ func (s *Session) resume() {
 	s.disturbed()
 	for _, id := range sortedNames(s.wishes) {
 		w := s.wishes[id]
-		s.notify(Notice{Kind: NoticeIntent, ID: id, State: w.State}) // a crash may have kept it from the faces
+		s.tell(w, id, "") // a crash may have kept it from the faces
 		if w.Fetching {
 			s.fx.Fetch = append(s.fx.Fetch, Fetch{w.Intent.Account})
 		}

@@ -10,6 +10,7 @@ import (
 func (s *Session) plant(root consensus.Epoch) {
 	s.chain = consensus.New(root, s.genesis(), consensus.V1())
 	s.save(rowRoot, encode(root), EpochID{})
+	s.encounter(&root, 1)
 }
 
 // lineage are the epochs from h back, as far as they matter here: to the
@@ -64,6 +65,7 @@ func (s *Session) tellFork(old, h *held) {
 	}
 	if mine {
 		s.pacing.losses++
+		s.renew()
 	}
 	s.notify(Notice{Kind: NoticeFork, Epoch: h.id, Number: h.number, Count: len(mv.Undo),
 		Reason: fmt.Sprintf("%d change(s) gave way to a rival; what they asked for is asked again", len(mv.Undo))})

@@ -184,9 +184,10 @@ func (p *Policy) changes(next *Policy, gone func(Account) bool) []act {
 // roster is who is in an epoch: leaves, and the accounts they belong to.
 type roster struct {
 	leaves   []Leaf
-	account  []Account // of each leaf
-	accounts []Account // each once, sorted
-	first    []uint32  // lowest leaf index of each account
+	account  []Account      // of each leaf
+	accounts []Account      // each once, sorted
+	first    []uint32       // lowest leaf index of each account
+	at       map[Device]int // place of each device; made when first asked for
 }
 
 func (r *roster) has(a Account) bool {
@@ -205,8 +206,14 @@ func (r *roster) leaf(index uint32) (int, bool) {
 
 // device finds a leaf by its device.
 func (r *roster) device(d Device) (int, bool) {
-	i := slices.IndexFunc(r.leaves, func(l Leaf) bool { return l.Device == d })
-	return i, i >= 0
+	if r.at == nil {
+		r.at = make(map[Device]int, len(r.leaves))
+		for i := range r.leaves {
+			r.at[r.leaves[i].Device] = i
+		}
+	}
+	i, ok := r.at[d]
+	return i, ok
 }
 
 // of lists the places of an account's leaves.
@@ -246,10 +253,10 @@ func (s *Session) rosterOf(leaves []Leaf, parent *roster) (*roster, error) {
 			return nil, err
 		}
 		r.account[i] = c.Account
-		same = same && parent.account[i] == c.Account
+		same = false
 	}
 	if same {
-		r.accounts, r.first = parent.accounts, parent.first
+		r.accounts, r.first, r.at = parent.accounts, parent.first, parent.at
 		return r, nil
 	}
 	first := make(map[Account]uint32, len(leaves))

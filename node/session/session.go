@@ -83,9 +83,12 @@ type Session struct {
 	carriedBy   map[CommitID][]intent
 	exits       map[CommitID]bool // commits that take this device out
 	lastVote    map[Account]consensus.Vote
-	unopenable  map[CommitID]bool // commits whose path this device cannot open
-	treeRows    map[string]bool   // durable rows of commits and votes
-	divided     bool              // the rule prefers, by votes, what cannot be entered here
+	voteRows    map[Account][]string // durable rows of votes, oldest first
+	met         map[Account]int      // in how many epochs of the tree
+	unopenable  map[CommitID]bool    // commits whose path this device cannot open
+	newerThan   map[CommitID]bool    // commits whose policy is of a version not known here
+	treeRows    map[string]bool      // durable rows of commits and votes
+	divided     bool                 // the rule prefers, by votes, what cannot be entered here
 	readmission *readmission
 	stirred     bool // a vote, commit or receipt came since the last reap
 	reapAt      Time // when it is done anyway
@@ -140,6 +143,7 @@ const (
 	statusRemoved         // the head's branch took me out
 	statusStale           // an old copy: receives, never signs (heal.go)
 	statusStranded        // my branch lost beyond the window
+	statusOutdated        // the group's policy is of a version not known here
 )
 
 const metaVersion = 1
@@ -152,7 +156,7 @@ func newSession(cfg Config, group GroupID, now Time) *Session {
 		log: map[EnvelopeID]logged{}, peers: map[Peer]*peer{}, lastHeard: map[Device]Time{},
 		own: map[EpochID]CommitID{}, wishes: map[IntentID]*wish{}, pool: map[IntentID]*pooled{},
 		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
-		lastVote: map[Account]consensus.Vote{}, unopenable: map[CommitID]bool{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
+		lastVote: map[Account]consensus.Vote{}, voteRows: map[Account][]string{}, met: map[Account]int{}, unopenable: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
 		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{},
 		parked: newParking(), refused: newMemory[EnvelopeID](maxRefused), counts: Counts{},
 		meta: meta{Version: metaVersion, Group: group, Device: cfg.Self.Device},

@@ -93,10 +93,14 @@ func (s *Session) sync(p Peer, f *syncFrame, have []EnvelopeID) {
 		s.fx.Direct = append(s.fx.Direct, Direct{Peer: p, Kind: DirectSync, Bytes: f.encode(), Rows: rows})
 		f, rows, size = &syncFrame{Floor: s.meta.Floor}, nil, 0
 	}
+	total := 0
 	for _, id := range have {
 		l, ok := s.log[id]
 		if !ok {
 			continue
+		}
+		if total += int(l.size); total > answerBytes {
+			break // the rest is asked for again
 		}
 		if size+int(l.size) > informBytes && len(rows) > 0 {
 			flush()

@@ -76,12 +76,22 @@ func (s *Session) trimTree() {
 	if !ok {
 		return
 	}
+	before := s.chain.Root()
 	gone, err := s.chain.Prune(root)
 	if err != nil {
 		return // the rule prefers another branch: that is for heal.go to settle
 	}
 	e := s.chain.Root()
 	s.save(rowRoot, encode(e), EpochID{})
+	s.encounter(&before, -1)
+	for _, c := range gone.Lost {
+		s.encounter(&c.Child, -1)
+	}
+	for _, c := range gone.Spine {
+		if c.Child.ID != e.ID {
+			s.encounter(&c.Child, -1)
+		}
+	}
 	for _, c := range slices.Concat(gone.Spine, gone.Lost) {
 		s.drop(rowCandidate(c.ID))
 		delete(s.exits, c.ID)

@@ -47,6 +47,7 @@ const (
 	TakenOut
 	OnlyReading
 	LeftBehind
+	Outdated
 )
 
 // Member is an account in the group.

@@ -55,9 +55,12 @@ func (s *Session) takeStatement(from Peer, body []byte, e *envelope, h *held) ou
 		return outRefused
 	}
 	account, ok := s.speaker(&c, h)
-	if !ok {
+	if !ok || h == nil && !s.everMet(account) && !s.mayMeet(&c, e) {
 		s.count(DropStranger)
 		return outRefused
+	}
+	if h == nil && !s.everMet(account) {
+		return outParked // until the epoch that brought it is known
 	}
 	s.heard(c.Device, h)
 	if c.Device == s.cfg.Self.Device && c.Count > s.meta.Stated {
@@ -93,6 +96,47 @@ func (s *Session) speaker(c *control, h *held) (Account, bool) {
 	return cert.Account, err == nil
 }
 
+// everMet reports that an account is or was in the group, as far back as the
+// tree goes, on whatever branch.
+func (s *Session) everMet(a Account) bool { return s.met[a] > 0 }
+
+// encounter counts an epoch's accounts among those met, or takes them back.
+func (s *Session) encounter(e *consensus.Epoch, n int) {
+	for _, a := range e.Roster {
+		if s.met[a] += n; s.met[a] <= 0 {
+			delete(s.met, a)
+		}
+	}
+}
+
+// mayMeet reports that an account not met may come from the other side of a
+// partition: its statement is of an epoch that is unknown here. It waits for
+// that epoch, in the place of the envelope's tag.
+func (s *Session) mayMeet(c *control, e *envelope) bool {
+	var of EpochID
+	switch c.Kind {
+	case controlVote:
+		var b ballot
+		if decode(c.Body, &b) != nil {
+			return false
+		}
+		of = b.Head
+	case controlHeader:
+		var d heading
+		if decode(c.Body, &d) != nil {
+			return false
+		}
+		of = d.Parent
+	default:
+		return false
+	}
+	if _, known := s.chain.Epoch(of); known {
+		return false
+	}
+	e.tag = Tag(of[:])
+	return true
+}
+
 func (s *Session) takeVote(account Account, c *control) outcome {
 	var b ballot
 	if decode(c.Body, &b) != nil {
@@ -115,17 +159,36 @@ func (s *Session) takeVote(account Account, c *control) outcome {
 func (s *Session) hear(v consensus.Vote) consensus.Verdict {
 	_, verdict := s.chain.Hear(v)
 	s.stirred = true
-	if last, ok := s.lastVote[v.Account]; !ok || last.Seq < v.Seq {
-		s.lastVote[v.Account] = v
-	}
 	switch verdict {
 	case consensus.VoteCounts, consensus.VoteOlder, consensus.VoteWaits, consensus.VoteConvicts:
-		s.save(rowVote(v.Account, v.Device, v.Seq, v.Head), encode(v), EpochID{})
+		s.noteVote(v)
+		s.saveVote(rowVote(v.Account, v.Device, v.Seq, v.Head), v)
 	}
 	if verdict != consensus.VoteCounts && verdict != consensus.VoteKnown && verdict != consensus.VoteWaits {
 		s.count(DropVote)
 	}
 	return verdict
+}
+
+func (s *Session) noteVote(v consensus.Vote) {
+	if last, ok := s.lastVote[v.Account]; !ok || last.Seq < v.Seq {
+		s.lastVote[v.Account] = v
+	}
+}
+
+// saveVote makes a vote durable, and lets go of the oldest of that account:
+// only the latest decides, a few more are there for those that still wait.
+func (s *Session) saveVote(key string, v consensus.Vote) {
+	s.save(key, encode(v), EpochID{})
+	rows := s.voteRows[v.Account]
+	if i, dup := slices.BinarySearch(rows, key); !dup {
+		rows = slices.Insert(rows, i, key)
+	}
+	if len(rows) > maxVoteRows && !s.chain.Guilty(v.Account) {
+		s.drop(rows[0])
+		rows = rows[1:]
+	}
+	s.voteRows[v.Account] = rows
 }
 
 func (s *Session) takeHeader(account Account, c *control, e *envelope) outcome {
