@@ -30,7 +30,10 @@ func (s *Session) standing() {
 		if s.meta.Status != statusMember {
 			s.become(statusMember, "")
 			s.notify(Notice{Kind: NoticeJoined, Epoch: s.chain.Head()})
-			s.review(s.head()) // what was asked while out is asked of this head
+			if h := s.head(); h != nil { // what the branch that took me out had done is undone
+				s.tellEpoch(h)
+				s.review(h)
+			}
 		}
 		return
 	}
@@ -217,7 +220,7 @@ func (s *Session) welcomed(e Welcomed) {
 		s.await(e)
 		return
 	case statusStranded:
-		asked := s.readmission != nil && s.chain.Within(side.Parent.ID, s.readmission.At)
+		asked := s.readmission != nil && s.chain.Within(side.into().Parent, s.readmission.At)
 		if !asked && !s.chain.Within(s.chain.Best(), ep.ID()) {
 			s.await(e) // no header here shows yet that it leads to where the group is
 			return
@@ -251,7 +254,7 @@ func (s *Session) again() {
 // rejoin starts over in another branch, with the history, what I asked for and
 // what I have to say.
 func (s *Session) rejoin(e Epoch, side sidecar, by Package) {
-	if _, err := s.view(e, side.Parent.ID, side.Into.ID); err != nil {
+	if _, err := s.view(e, side.into().Parent, side.into().ID); err != nil {
 		s.count(DropWelcome)
 		return
 	}
@@ -271,6 +274,8 @@ func (s *Session) rejoin(e Epoch, side sidecar, by Package) {
 	}
 	s.keepPackage(by)
 	h := s.head()
+	s.unpark(h.tag)
+	s.askAll()
 	for _, id := range sortedNames(s.wishes) {
 		s.wishes[id].Landed = CommitID{}
 		s.wishes[id].Said = EpochID{}
@@ -296,8 +301,11 @@ func (s *Session) forget() {
 			s.saveLine(h)
 		}
 	}
+	d, diverged := s.chain.Diverged()
 	for _, id := range s.outOrder() {
-		s.shutOut(s.outbox[id], nil)
+		if diverged {
+			s.shutOut(s.outbox[id], d.At)
+		}
 		if m := s.outbox[id]; m.Epoch != (EpochID{}) {
 			m.Epoch = EpochID{} // whoever has it already knows its id
 			s.saveSent(id, m)
@@ -322,7 +330,7 @@ func (s *Session) forget() {
 	n := newSession(s.cfg, s.group, s.wall)
 	s.anchors, s.hints = n.anchors, n.hints
 	s.own, s.pool, s.carriers, s.carriedBy, s.exits = n.own, n.pool, n.carriers, n.carriedBy, n.exits
-	s.welcomes, s.lastVote, s.parked, s.unopenable, s.newerThan = n.welcomes, n.lastVote, n.parked, n.unopenable, n.newerThan
+	s.welcomes, s.lastVote, s.unopenable, s.newerThan = n.welcomes, n.lastVote, n.unopenable, n.newerThan
 	s.voteRows, s.met = n.voteRows, n.met
 	s.owed, s.gaps = nil, n.gaps
 	s.pacing = pacing{}

@@ -206,7 +206,7 @@ func (s *Session) deliver(h *held, order uint32, author Device, account Account,
 	s.chronicle(h, order, id, author, account, m.Body)
 	s.owe(id)
 	for _, sn := range m.Seen {
-		if _, ok := s.mids[sn.ID]; !ok && sn.Order >= s.meta.Floor {
+		if _, ok := s.mids[sn.ID]; !ok && sn.Order >= s.meta.Floor && (sn.Order > s.meta.Closed || s.meta.Joined == (EpochID{})) {
 			s.lacks(sn.ID)
 		}
 	}

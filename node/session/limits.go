@@ -156,6 +156,9 @@ const (
 	// maxEntered bounds the Welcomes remembered as used: who was let in more
 	// often than this since then has key packages that are long gone.
 	maxEntered = 256
+	// maxTrail bounds the epochs whose headers come with a Welcome: a window,
+	// of members who use one four times as long in a measurement.
+	maxTrail = 4 * window
 	// maxEarly bounds the Welcomes that wait for headers.
 	maxEarly = 4
 )

@@ -167,25 +167,26 @@ func (s *Session) finalize(keep EpochID) {
 			s.conclude(id, w, StateFinal, "")
 		}
 	}
+	h := s.head()
 	for _, id := range s.outOrder() {
 		m := s.outbox[id]
 		if m.Epoch == (EpochID{}) {
 			continue
 		}
+		final := s.chain.Within(keep, m.Epoch) && m.Epoch != keep
+		lost := !s.chain.Within(h.id, m.Epoch)
 		switch {
 		case m.Of <= len(m.Got):
 			s.over(id, m, StateDelivered)
-		case s.chain.Within(keep, m.Epoch) && m.Epoch != keep:
-			again := m.At + 2*s.receiptTime()
-			switch {
-			case !s.missed(m):
-				s.over(id, m, StateFinal)
-			case s.now < again:
+		case final && !s.missed(m):
+			s.over(id, m, StateFinal)
+		case (final || lost) && s.missed(m):
+			if again := max(m.At, h.since) + 2*s.receiptTime(); s.now < again {
 				s.reapAt = min(s.reapAt, again)
-			default:
-				m.Epoch = EpochID{}
-				s.saveSent(id, m)
+				continue
 			}
+			m.Epoch = EpochID{} // whoever lacks it cannot open it any more: protect it again
+			s.saveSent(id, m)
 		case s.held[m.Epoch] == nil || s.held[m.Epoch].epoch == nil:
 			m.Epoch = EpochID{} // its branch is gone: protect it again
 			s.saveSent(id, m)
@@ -193,8 +194,9 @@ func (s *Session) finalize(keep EpochID) {
 	}
 }
 
-// missed reports that somebody who was to have a message went on to later
-// epochs without it: it came when the keys to open it had been erased there.
+// missed reports that somebody who was to have a message went on without it:
+// to later epochs, where the keys to open it are erased, or to the branch that
+// won, which perhaps was the first it could enter.
 func (s *Session) missed(m *sent) bool {
 	h := s.head()
 	was, known := s.chain.Epoch(m.Epoch)
@@ -209,7 +211,8 @@ func (s *Session) missed(m *sent) bool {
 		if _, in := slices.BinarySearchFunc(was.Roster, a, compareAccount); !in {
 			continue
 		}
-		if at, ok := s.chain.Standing(a); ok && at != m.Epoch && s.chain.Within(at, m.Epoch) {
+		at, ok := s.chain.Standing(a)
+		if ok && at != m.Epoch && s.chain.Within(at, m.Epoch) || !s.chain.Within(h.id, m.Epoch) {
 			return true
 		}
 	}
@@ -243,7 +246,7 @@ func (s *Session) outOrder() []MessageID {
 // somebody out is not sent on another branch to where that account still is. It
 // waits until the removal has come about here too.
 func (s *Session) audible(m *sent, h *held) bool {
-	s.shutOut(m, h)
+	s.shutOut(m, h.id)
 	if len(m.Shut) == 0 {
 		return true
 	}
@@ -256,11 +259,11 @@ func (s *Session) audible(m *sent, h *held) bool {
 }
 
 // shutOut notes whom the branch on which a message was written had removed
-// since it parted from h, once, when it is first seen that it lost; h is nil
-// where all of the branch is left behind.
-func (s *Session) shutOut(m *sent, h *held) {
+// since it parted from where the group is now, once, when it is first seen that
+// it lost.
+func (s *Session) shutOut(m *sent, now EpochID) {
 	under, known := s.chain.Epoch(m.Under)
-	parted := func(at EpochID) bool { return h == nil || !s.chain.Within(h.id, at) }
+	parted := func(at EpochID) bool { return !s.chain.Within(now, at) }
 	if !known || !parted(m.Under) {
 		return
 	}

@@ -34,13 +34,34 @@ type invitation struct {
 	Sidecar []byte  `cbor:"4,keyasint"` // sealed under an exporter of the epoch
 }
 
-// sidecar is what a joiner must know beside the state.
+// sidecar is what a joiner must know beside the state. Its tree begins where a
+// fork can still begin, a window before the epoch entered: one that began at
+// the epoch itself could not show that it is on a branch that lost.
 type sidecar struct {
-	Parent  consensus.Epoch     `cbor:"1,keyasint"`
-	Into    consensus.Candidate `cbor:"2,keyasint"`
-	Anchors []anchor            `cbor:"3,keyasint"`
-	Votes   []consensus.Vote    `cbor:"4,keyasint"`
-	Asked   []intent            `cbor:"5,keyasint,omitempty"` // for whom the commit let somebody in
+	Root    consensus.Epoch       `cbor:"1,keyasint"`
+	Trail   []consensus.Candidate `cbor:"2,keyasint"` // from Root to the epoch entered; a roster only where it changes
+	Anchors []anchor              `cbor:"3,keyasint"`
+	Votes   []consensus.Vote      `cbor:"4,keyasint"`
+	Asked   []intent              `cbor:"5,keyasint,omitempty"` // for whom the commit let somebody in
+}
+
+// into is the candidate by which the joiner enters.
+func (c *sidecar) into() *consensus.Candidate { return &c.Trail[len(c.Trail)-1] }
+
+// fit reports whether the trail is one, and gives each candidate its roster.
+func (c *sidecar) fit() bool {
+	at := c.Root
+	for i := range c.Trail {
+		k := &c.Trail[i]
+		if k.Parent != at.ID || k.Child.Number != at.Number+1 {
+			return false
+		}
+		if k.Header = false; k.Child.Roster == nil {
+			k.Child.Roster, k.Child.Voters = at.Roster, at.Voters
+		}
+		at = k.Child
+	}
+	return len(c.Trail) > 0 && len(c.Trail) <= maxTrail
 }
 
 const invitationVersion = 1
@@ -159,17 +180,32 @@ func voters(e consensus.Epoch) int {
 
 func (s *Session) invite(h *held, w *heldWelcome) []byte {
 	var side sidecar
-	side.Parent, _ = s.chain.Epoch(h.parent)
-	side.Into, _ = s.chain.Get(w.Commit)
-	side.Into.Header = false
+	root, ok := s.chain.Ancestor(w.Child, s.pace.Window)
+	if !ok {
+		root = s.chain.Root().ID
+	}
+	side.Root, _ = s.chain.Epoch(root)
+	for at := w.Child; at != root; {
+		k, _ := s.chain.Into(at)
+		side.Trail = append(side.Trail, k)
+		at = k.Parent
+	}
+	slices.Reverse(side.Trail)
+	last := side.Root
+	for i := range side.Trail {
+		c := &side.Trail[i].Child
+		whole := *c
+		if slices.Equal(c.Roster, last.Roster) && slices.Equal(c.Voters, last.Voters) {
+			c.Roster, c.Voters = nil, nil
+		}
+		last = whole
+	}
 	for _, a := range s.anchorsOf(h) {
 		side.Anchors = append(side.Anchors, *a)
 	}
-	for _, a := range side.Parent.Roster {
-		if at, ok := s.chain.Standing(a); ok && s.chain.Within(at, w.Child) {
-			if v, ok := s.lastVote[a]; ok {
-				side.Votes = append(side.Votes, v)
-			}
+	for _, a := range side.Root.Roster {
+		if v, ok := s.lastVote[a]; ok {
+			side.Votes = append(side.Votes, v)
 		}
 	}
 	for _, in := range s.carriedBy[w.Commit] {
@@ -234,41 +270,47 @@ func openInvitation(cfg Config, b []byte, packages []Package) (e Epoch, side sid
 		return nil, side, g, 0, fmt.Errorf("%w: %w", ErrWelcome, err)
 	}
 	plain, ok := cfg.Engine.Open(Key(e.Export("covey sidecar", 32)), in.Group[:], in.Sidecar)
-	if !ok || decode(plain, &side) != nil || !slices.Equal(e.Group(), in.Group[:]) ||
-		side.Into.Child.ID != e.ID() || side.Into.Parent != side.Parent.ID || side.Into.Child.Number != e.Number() {
+	if !ok || decode(plain, &side) != nil || !slices.Equal(e.Group(), in.Group[:]) || !side.fit() ||
+		side.into().Child.ID != e.ID() || side.into().Child.Number != e.Number() {
 		return nil, side, g, 0, fmt.Errorf("%w: what came with it does not fit", ErrWelcome)
 	}
 	return e, side, in.Group, used, nil
 }
 
-// join plants the tree at the epoch before the one entered.
+// join plants the tree that came with a Welcome, and enters.
 func (s *Session) join(e Epoch, side sidecar) error {
-	h, err := s.view(e, side.Parent.ID, side.Into.ID)
+	into := side.into()
+	h, err := s.view(e, into.Parent, into.ID)
 	if err != nil {
 		return err
 	}
 	if i, ok := h.roster.leaf(h.self); !ok || h.roster.leaves[i].Device != s.cfg.Self.Device {
 		return fmt.Errorf("%w: the leaf is another device's", ErrWelcome)
 	}
-	s.meta.Closed = uint32(side.Parent.Number)
+	s.meta.Closed = uint32(into.Child.Number - 1)
 	if s.meta.Joined == (EpochID{}) && s.chain == nil {
-		s.meta.Floor = s.meta.Closed
+		s.meta.Floor = uint32(side.Root.Number)
 	}
 	s.meta.Joined = h.id
 	s.meta.Entered = append(s.meta.Entered[max(0, len(s.meta.Entered)-maxEntered+1):], h.id)
 	for _, a := range side.Anchors {
 		s.keepAnchor(a)
 	}
-	s.plant(side.Parent)
+	s.plant(side.Root)
 	s.enter(h)
-	cand := side.Into
-	cand.Child = s.ruleEpoch(h, nil)
-	s.save(rowCandidate(cand.ID), encode(savedCandidate{Cand: cand}), EpochID{})
-	s.propose(cand)
+	into.Child = s.ruleEpoch(h, nil)
+	for _, k := range side.Trail {
+		s.save(rowCandidate(k.ID), encode(savedCandidate{Cand: k}), EpochID{})
+		s.propose(k)
+	}
+	if s.chain.Head() != h.id {
+		return fmt.Errorf("%w: what came with it does not lead there", ErrWelcome)
+	}
 	for _, v := range side.Votes {
 		s.hear(v)
 	}
-	s.meta.Probation = 2*s.chain.Weight(cand.ID) <= voters(side.Parent)
+	p, _ := s.chain.Epoch(into.Parent)
+	s.meta.Probation = 2*s.chain.Weight(into.ID) <= voters(p)
 	s.meta.Head = s.chain.Head()
 	s.meta.Inviter = s.inviter(h, side.Asked)
 	s.saveMeta()
