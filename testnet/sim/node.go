@@ -49,6 +49,7 @@ type seat struct {
 	keys   []usedKey       // used, and nothing has left since
 	texts  []string
 	seq    uint64 // of the latest text shown
+	spent  []byte // the key package it came in by, until that is durable
 	moves  int    // of the head
 	reorgs int    // of those, to another branch
 }
@@ -183,6 +184,7 @@ func (s *seat) perform(e session.Effects) {
 			return
 		}
 	}
+	s.spend()
 	for _, epoch := range e.Erase {
 		n.disk.erase(s.group.name, epoch)
 		n.w.note(Entry{Kind: "erase", Node: n.name, Group: s.group.name, Epoch: hex.EncodeToString(epoch[:4])})
@@ -246,7 +248,7 @@ func (n *node) crash() {
 	}
 	for _, g := range sortedKeys(n.seats) {
 		s := n.seats[g]
-		s.live, s.s, s.keys = false, nil, nil
+		s.live, s.s, s.keys, s.spent = false, nil, nil, nil
 		s.alarm++
 		n.w.Book.Unanswered(g, n.name)
 		n.w.topics[g].reset(n.idx)

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -98,9 +99,17 @@ func (n *node) welcome(g *Group, bytes []byte) {
 		n.w.note(Entry{Kind: "lost", Node: n.name, Group: g.name, Text: "welcome: " + err.Error()})
 		return
 	}
-	n.pool = slices.Delete(slices.Clone(n.pool), used, used+1)
+	s.spent = n.pool[used].Public // its private half goes once the session is durable
 	s.run(made)
 	n.after(s, e)
+}
+
+// spend lets go of the key package that a durable session came in by.
+func (s *seat) spend() {
+	if s.spent != nil {
+		s.n.pool = slices.DeleteFunc(slices.Clone(s.n.pool), func(p session.Package) bool { return bytes.Equal(p.Public, s.spent) })
+		s.spent = nil
+	}
 }
 
 // offered is the key package that the directory has of a device now.

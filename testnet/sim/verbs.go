@@ -369,6 +369,7 @@ func (w *World) Start(name string) error {
 		return err
 	}
 	return w.verb(line("start", name), func() {
+		n.stops = nil // a crash that was asked for and has not come does not come now
 		if !n.up {
 			n.start()
 		}
