@@ -275,6 +275,9 @@ func (s *Session) active() bool { return s.meta.Status == statusMember }
 func (s *Session) random(b []byte) { must(io.ReadFull(s.cfg.Rand, b)) }
 
 func (s *Session) save(key string, value []byte, wrap EpochID) {
+	if wrap != (EpochID{}) && len(value) > 0 { // erased after all is saved: it would take this with it
+		s.fx.Erase = slices.DeleteFunc(s.fx.Erase, func(id EpochID) bool { return id == wrap })
+	}
 	if strings.HasPrefix(key, "commit/") || strings.HasPrefix(key, "vote/") {
 		if s.treeRows[key] = true; value == nil {
 			delete(s.treeRows, key)
