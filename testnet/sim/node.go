@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"github.com/covey-p2p/covey/node/session"
@@ -185,6 +186,7 @@ func (s *seat) perform(e session.Effects) {
 		}
 	}
 	s.spend()
+	n.wasted(s, e)
 	for _, epoch := range e.Erase {
 		n.disk.erase(s.group.name, epoch)
 		n.w.note(Entry{Kind: "erase", Node: n.name, Group: s.group.name, Epoch: hex.EncodeToString(epoch[:4])})
@@ -212,6 +214,24 @@ func (s *seat) perform(e session.Effects) {
 		s.notice(&e.Notify[i])
 	}
 	s.wake(e.Wake)
+}
+
+// wasted tells the books of rows whose wrapping key the same step erases: they
+// are gone before anybody can read them.
+func (n *node) wasted(s *seat, e session.Effects) {
+	if len(e.Erase) == 0 {
+		return
+	}
+	last := map[string]session.Row{}
+	for _, r := range e.Save {
+		last[r.Key] = r
+	}
+	for _, key := range sortedKeys(last) {
+		r := last[key]
+		if len(r.Value) > 0 && r.Wrap != (session.EpochID{}) && slices.Contains(e.Erase, r.Wrap) {
+			n.w.Book.Report(n.w.now, "I12", s.group.name, n.name, "saves %s and erases its key in one step", r.Key)
+		}
+	}
 }
 
 func batchSize(rows []session.Row) (n int) {

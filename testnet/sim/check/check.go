@@ -97,6 +97,11 @@ type intent struct {
 	open  bool // ended only because a crash came before an answer
 }
 
+// Report records that an invariant broke which the harness itself watches.
+func (b *Book) Report(at time.Duration, invariant, group, who, why string, args ...any) {
+	b.broke(at, invariant, group, who, why, args...)
+}
+
 func (b *Book) broke(at time.Duration, invariant, group, who, why string, args ...any) {
 	if len(b.Broken) < maxBroken {
 		b.Broken = append(b.Broken, Broken{at, invariant, group, who, fmt.Sprintf(why, args...)})
