@@ -31,6 +31,8 @@ func (a *app) daemonCommand() *cobra.Command {
 		nodeFlags(c.Flags())
 		c.Flags().StringVar(&name, "name", "", "your name, for a new account")
 	}
+	run.Flags().StringVar(&a.wire, "wire", "", "rules of a bad network to send through, for testnets")
+	must(run.Flags().MarkHidden("wire"))
 	follow := false
 	logs := verb("logs", "Show what the node in the background wrote", 0, 0, func(cmd *cobra.Command, _ []string) error { return a.daemonLogs(cmd.Context(), follow) })
 	logs.Flags().BoolVarP(&follow, "follow", "f", false, "go on as it is written")

@@ -24,8 +24,16 @@ type app struct {
 	json     bool
 	dir      string // of the node
 	settings settings
-	ran      bool // a command began: what fails from here on is no misuse
+	wire     string // rules file of a testnet's wires, or ""
+	ran      bool   // a command began: what fails from here on is no misuse
 	typed    *api.Client
+}
+
+// must is for what only a mistake in this program makes fail.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
 }
 
 // run is the program, and returns its exit code.
@@ -77,6 +85,7 @@ func (a *app) root() *cobra.Command {
 		a.sendCommand(), a.readCommand(), a.tailCommand(), a.watchCommand(), a.replCommand(),
 		a.peersCommand(), a.netCommand(), a.doctorCommand(), a.explainCommand(), a.inspectCommand(),
 		a.tokenCommand(), a.configCommand(), a.versionCommand(), a.manCommand(),
+		a.testnetCommand(), a.simCommand(), a.benchCommand(),
 	)
 	return root
 }

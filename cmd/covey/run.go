@@ -11,6 +11,7 @@ import (
 	"os/user"
 	"time"
 
+	"github.com/libp2p/go-libp2p"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -19,6 +20,7 @@ import (
 	"github.com/covey-p2p/covey/node/api"
 	"github.com/covey-p2p/covey/node/backend"
 	"github.com/covey-p2p/covey/node/store"
+	"github.com/covey-p2p/covey/testnet/local/wire"
 )
 
 // server is a node with its socket.
@@ -41,8 +43,13 @@ func (a *app) serve(name string, logTo io.Writer) (*server, error) {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var extra []libp2p.Option
+	if a.wire != "" {
+		extra = wire.Options(a.wire)
+	}
 	n, err := node.Start(node.Config{
-		Dir: a.dir, Name: name, Network: s.get("network"), Version: version(),
+		Extra: extra,
+		Dir:   a.dir, Name: name, Network: s.get("network"), Version: version(),
 		Listen: s.list("listen"), Bootstrap: s.list("bootstrap"), Multicast: s.is("multicast"), MapPorts: s.is("map-ports"),
 		Relay: s.is("relay"), Serve: s.is("serve-relay"), Probe: s.is("probe"), AskAlways: s.is("ask-always"),
 		Key: key, Registry: registry, Log: slog.New(slog.NewTextHandler(logTo, &slog.HandlerOptions{Level: level})),

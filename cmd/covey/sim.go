@@ -1,0 +1,552 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/covey-p2p/covey/cmd/covey/web"
+	"github.com/covey-p2p/covey/node/api"
+	"github.com/covey-p2p/covey/node/session"
+	"github.com/covey-p2p/covey/testnet"
+	"github.com/covey-p2p/covey/testnet/report"
+	"github.com/covey-p2p/covey/testnet/scenario"
+	"github.com/covey-p2p/covey/testnet/sim"
+)
+
+// Simulation: scenario files on virtual time, and the folders they leave.
+
+// runsDir is where runs go unless --out names another place.
+const runsDir = "runs"
+
+func (a *app) simCommand() *cobra.Command {
+	return noun("sim", "Simulate scenarios in virtual time",
+		a.simRun(), a.simNew(), a.simLint(), a.simReplay(), a.simDiff(), a.simReport(), a.simShrink(), a.simSeeds(), a.simExplore())
+}
+
+// simOptions are the flags of commands that run a file.
+type simOptions struct {
+	seed   uint64
+	runs   int
+	out    string
+	params []string
+	sweeps []string
+	engine string
+	prices string
+	quiet  bool
+}
+
+func (o *simOptions) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.Uint64Var(&o.seed, "seed", 1, "everything random comes from it")
+	f.IntVar(&o.runs, "runs", 0, "how many seeds to run, from --seed on (the file says, else 1)")
+	f.StringVar(&o.out, "out", runsDir, "folder for the runs")
+	f.StringArrayVarP(&o.params, "param", "p", nil, "set a parameter: NAME=VALUE")
+	f.StringArrayVar(&o.sweeps, "sweep", nil, "run for each value: NAME=VALUE,VALUE")
+	f.StringVar(&o.engine, "engine", "", "mls, or stand-in for thousands of members (the file says, else mls)")
+	f.StringVar(&o.prices, "cpu", "table", "what computing costs in virtual time: none, table, or scaled:FACTOR")
+	f.BoolVar(&o.quiet, "quiet", false, "no progress")
+}
+
+func (o *simOptions) options() (scenario.Options, error) {
+	so := scenario.Options{Seed: o.seed, Params: map[string]string{}}
+	for _, p := range o.params {
+		name, value, ok := strings.Cut(p, "=")
+		if !ok {
+			return so, usage("%q sets nothing: write --param NAME=VALUE", p)
+		}
+		so.Params[name] = value
+	}
+	kind, factor, _ := strings.Cut(o.prices, ":")
+	switch kind {
+	case "none":
+	case "table":
+		so.Sim.Cost = sim.MeasuredCost
+	case "scaled":
+		x, err := strconv.ParseFloat(factor, 64)
+		if err != nil || x <= 0 {
+			return so, usage("--cpu %s: write scaled:5 for a machine five times as slow", o.prices)
+		}
+		so.Sim.Cost = sim.MeasuredCost.Scaled(x)
+	default:
+		return so, usage("--cpu %s: none, table, or scaled:FACTOR", o.prices)
+	}
+	return so, nil
+}
+
+func usage(format string, args ...any) error {
+	return api.NewError(api.CodeUsage, sentence(fmt.Sprintf(format, args...)), "`covey help sim run` shows every flag.")
+}
+
+func (o *simOptions) load(path string) (*scenario.File, error) {
+	f, err := scenario.Load(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, api.NewError(api.CodeNotFound, "There is no file "+path+".", "`covey sim new "+path+"` makes one; testnet/scenarios holds a library.")
+	}
+	if err != nil {
+		return nil, api.NewError(api.CodeUsage, sentence(err.Error()), "")
+	}
+	switch o.engine {
+	case "", scenario.EngineMLS, scenario.EngineStandIn:
+		if o.engine != "" {
+			f.Engine = o.engine
+		}
+	default:
+		return nil, usage("--engine %s: mls or stand-in", o.engine)
+	}
+	return f, nil
+}
+
+func (a *app) simRun() *cobra.Command {
+	var o simOptions
+	c := verb("run FILE.star", "Run a scenario", 1, 1, func(cmd *cobra.Command, args []string) error {
+		f, err := o.load(args[0])
+		if err != nil {
+			return err
+		}
+		so, err := o.options()
+		if err != nil {
+			return err
+		}
+		runs := o.runs
+		if runs == 0 {
+			runs = f.Runs
+		}
+		if runs == 1 && len(o.sweeps) == 0 {
+			return a.simOne(cmd.Context(), f, so, o)
+		}
+		return a.simMany(cmd.Context(), f, so, o, runs)
+	})
+	o.flags(c)
+	return c
+}
+
+// simOne runs a file once and leaves a folder.
+func (a *app) simOne(ctx context.Context, f *scenario.File, so scenario.Options, o simOptions) error {
+	folder, err := report.Create(o.out, f.Name, so.Seed)
+	if err != nil {
+		return err
+	}
+	so.Sim.Trace = folder
+	if !a.json {
+		so.Print = a.out
+	}
+	so.Progress = a.progress(o.quiet)
+	out, err := f.Run(ctx, so)
+	if err != nil {
+		return scriptError(err)
+	}
+	if err := folder.Close(runOf(f, so, o, out)); err != nil {
+		return err
+	}
+	if err := a.show(out, func(w io.Writer) {
+		fmt.Fprint(w, out.Text())
+		fmt.Fprintf(w, "\n%v of virtual time in %v; %d events; digest %s\n", out.Virtual, out.Wall.Round(time.Millisecond), out.Events, out.Digest)
+		fmt.Fprintf(w, "folder  %s   (report.html shows it; `covey sim replay %s --web` too)\nagain   %s\n", folder.Dir, folder.Dir, replayLine(f, so, o))
+	}); err != nil {
+		return err
+	}
+	return broken(!out.OK())
+}
+
+func broken(is bool) error {
+	if is {
+		return api.NewError(codeProblems, "Something that must hold did not.", "The lines above that begin with BROKEN say what; `covey sim shrink` makes the run shorter.")
+	}
+	return nil
+}
+
+func runOf(f *scenario.File, so scenario.Options, o simOptions, out *scenario.Outcome) report.Run {
+	return report.Run{
+		Manifest: report.Manifest{Name: f.Name, About: f.About, Script: f.Path, Hash: f.Hash, Seed: so.Seed, Rule: ruleName(f), Engine: f.Engine, Prices: o.prices, Params: out.Params, At: time.Now().UTC(), Digest: out.Digest, Replay: replayLine(f, so, o)},
+		Summary:  out, Text: out.Text(), Script: out.Record, Samples: out.Samples,
+	}
+}
+
+func ruleName(f *scenario.File) string {
+	if f.Rule == "" {
+		return "rank+weight"
+	}
+	return f.Rule
+}
+
+func replayLine(f *scenario.File, so scenario.Options, o simOptions) string {
+	s := fmt.Sprintf("covey sim run %s --seed %d", f.Path, so.Seed)
+	for _, name := range slices.Sorted(maps.Keys(so.Params)) {
+		s += fmt.Sprintf(" -p %s=%s", name, so.Params[name])
+	}
+	if o.engine != "" {
+		s += " --engine " + o.engine
+	}
+	if o.prices != "table" {
+		s += " --cpu " + o.prices
+	}
+	return s
+}
+
+func scriptError(err error) error {
+	var at *scenario.Error
+	if errors.As(err, &at) {
+		return &api.Error{Code: api.CodeUsage, Message: sentence(at.Error())}
+	}
+	return err
+}
+
+// progress shows how far a run is, on a terminal, once it takes above two
+// seconds.
+func (a *app) progress(quiet bool) func(now, until time.Duration) {
+	if quiet || a.json || !a.interactive() {
+		return nil
+	}
+	began, last := time.Now(), time.Time{}
+	return func(now, until time.Duration) {
+		took := time.Since(began)
+		if took < 2*time.Second || time.Since(last) < 500*time.Millisecond || now <= 0 {
+			return
+		}
+		last = time.Now()
+		left := time.Duration(float64(took) * (float64(until)/float64(now) - 1))
+		fmt.Fprintf(a.err, "\r%v of %v, about %v left   ", now.Round(time.Second), until, left.Round(time.Second))
+	}
+}
+
+// simMany runs a file for many seeds or parameters, and tabulates.
+func (a *app) simMany(ctx context.Context, f *scenario.File, so scenario.Options, o simOptions, runs int) error {
+	var sweeps []scenario.Sweep
+	for _, s := range o.sweeps {
+		sweep, err := scenario.ParseSweep(s)
+		if err != nil {
+			return usage("%v", err)
+		}
+		sweeps = append(sweeps, sweep)
+	}
+	began := time.Now()
+	points, err := f.Each(ctx, so, runs, sweeps, func(done, of int, out *scenario.Outcome) {
+		if !o.quiet && !a.json && a.interactive() {
+			fmt.Fprintf(a.err, "\r%d of %d runs, about %v left   ", done, of, time.Duration(float64(time.Since(began))/float64(done)*float64(of-done)).Round(time.Second))
+		}
+	})
+	if err != nil {
+		return scriptError(err)
+	}
+	failed := 0
+	for _, p := range points {
+		failed += len(p.Failed())
+	}
+	if err := a.show(points, func(w io.Writer) { a.simTable(w, f, so, o, points) }); err != nil {
+		return err
+	}
+	return broken(failed > 0)
+}
+
+func (a *app) simTable(w io.Writer, f *scenario.File, so scenario.Options, o simOptions, points []scenario.Point) {
+	for _, p := range points {
+		var params []string
+		for _, name := range slices.Sorted(maps.Keys(p.Params)) {
+			params = append(params, name+"="+p.Params[name])
+		}
+		bad := p.Failed()
+		fmt.Fprintf(w, "%s  %d/%d ok", strings.TrimSpace(f.Name+" "+strings.Join(params, " ")), len(p.Outcomes)-len(bad), len(p.Outcomes))
+		if len(p.Outcomes) > 0 {
+			for _, m := range slices.Sorted(maps.Keys(p.Outcomes[0].Measures)) {
+				if v, ok := p.Median(m); ok {
+					fmt.Fprintf(w, "   %s %.4g", m, v)
+				}
+			}
+		}
+		fmt.Fprintln(w)
+		for _, out := range bad[:min(len(bad), 5)] {
+			one := so
+			one.Seed, one.Params = out.Seed, p.Params
+			for _, c := range out.Checks {
+				if !c.OK {
+					fmt.Fprintf(w, "  seed %d  %s\n", out.Seed, c)
+				}
+			}
+			fmt.Fprintf(w, "  again  %s\n", replayLine(f, one, o))
+		}
+	}
+	fmt.Fprintf(w, "%.0f virtual seconds a second\n", scenario.Speed(points))
+}
+
+const newScenario = `# What this shows, in a sentence or two.
+
+META = {"name": %q, "about": "two rivals in one epoch; one wins everywhere", "until": "1m"}
+
+def main(w):
+    w.net(latency = lognormal(median = "60ms", p99 = "400ms"), loss = 0.01)
+    nodes = w.nodes(w.param("n", 5))
+    g = nodes[0].create_group("lab", nodes[1:])
+    w.wait(g.converged, timeout = "60s")
+
+    nodes[1].commit(g, refresh())
+    nodes[2].commit(g, refresh())
+    w.eventually(g.converged, within = "30s")
+    w.never(lambda: g.forked_for("20s"), "a fork lasts 20 s")
+    w.measure("longest_fork", "epochs", "reorgs")
+`
+
+func (a *app) simNew() *cobra.Command {
+	return verb("new FILE.star", "Write a scenario to begin from", 1, 1, func(cmd *cobra.Command, args []string) error {
+		path := args[0]
+		if !strings.HasSuffix(path, ".star") {
+			path += ".star"
+		}
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if errors.Is(err, fs.ErrExist) {
+			return api.NewError(api.CodeConflict, "There is a file "+path+" already.", "Name another.")
+		}
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(file, newScenario, strings.TrimSuffix(filepath.Base(path), ".star"))
+		if err := errors.Join(err, file.Close()); err != nil {
+			return err
+		}
+		a.say("Wrote %s. Run it: covey sim run %s", path, path)
+		return nil
+	})
+}
+
+func (a *app) simLint() *cobra.Command {
+	return verb("lint FILE.star…", "Check scenarios without running them", 1, -1, func(cmd *cobra.Command, args []string) error {
+		bad := 0
+		for _, path := range args {
+			if _, err := scenario.Load(path); err != nil {
+				bad++
+				fmt.Fprintln(a.out, err)
+			}
+		}
+		if bad > 0 {
+			return api.NewError(codeProblems, plural(bad, "file")+" cannot be run.", "Each line above names the place.")
+		}
+		a.say("%s can be run.", plural(len(args), "file"))
+		return nil
+	})
+}
+
+// simReplay runs a folder's script again and compares event by event.
+func (a *app) simReplay() *cobra.Command {
+	var show bool
+	c := verb("replay RUN", "Run a folder's scenario again, and compare it event by event", 1, 1, func(cmd *cobra.Command, args []string) error {
+		m, err := report.ReadManifest(args[0])
+		if err != nil {
+			return api.NewError(api.CodeNotFound, sentence(err.Error()), "")
+		}
+		if show {
+			return a.showRun(cmd.Context(), args[0])
+		}
+		o := simOptions{seed: m.Seed, engine: m.Engine, prices: m.Prices, quiet: true}
+		for name, v := range m.Params {
+			o.params = append(o.params, name+"="+strings.Trim(v, `"`))
+		}
+		f, err := o.load(m.Script)
+		if err != nil {
+			return err
+		}
+		if f.Hash != m.Hash {
+			return api.NewError(api.CodeConflict, m.Script+" is not the script that made this run.", "Bring the old one back, or run the new one: covey sim run "+m.Script)
+		}
+		so, err := o.options()
+		if err != nil {
+			return err
+		}
+		out, err := f.Run(cmd.Context(), so)
+		if err != nil {
+			return scriptError(err)
+		}
+		if out.Digest != m.Digest {
+			return api.NewError(codeProblems, "The run came out differently: digest "+out.Digest+", where it was "+m.Digest+".", "Another version of covey made it ("+m.Change+"); `covey sim diff` of two folders says where they part.")
+		}
+		a.say("The same to the last event: digest %s.\n%s", out.Digest, out.Text())
+		return broken(!out.OK())
+	})
+	c.Flags().BoolVar(&show, "web", false, "show it on a page instead")
+	return c
+}
+
+// showRun serves the page of a run until it is interrupted.
+func (a *app) showRun(ctx context.Context, dir string) error {
+	page, err := web.Serve(nil, web.Options{Run: dir})
+	if err != nil {
+		return err
+	}
+	a.say("%s\nCtrl-C ends it.", page.URL())
+	return page.Wait(ctx)
+}
+
+func (a *app) simDiff() *cobra.Command {
+	return verb("diff RUN RUN", "Say where two runs part", 2, 2, func(cmd *cobra.Command, args []string) error {
+		var events [2][]report.Event
+		for i, dir := range args {
+			var err error
+			if events[i], err = report.ReadEvents(filepath.Join(dir, "events.jsonl")); err != nil {
+				return api.NewError(api.CodeNotFound, sentence(err.Error()), "`covey sim run FILE.star` makes a run.")
+			}
+		}
+		a.say("%s", report.Compare(events[0], events[1]))
+		return nil
+	})
+}
+
+func (a *app) simReport() *cobra.Command {
+	return verb("report RUN", "Say what a run came to, and where its page is", 1, 1, func(cmd *cobra.Command, args []string) error {
+		m, err := report.ReadManifest(args[0])
+		if err != nil {
+			return api.NewError(api.CodeNotFound, sentence(err.Error()), "")
+		}
+		summary, err := os.ReadFile(filepath.Join(args[0], "summary.json"))
+		if err != nil {
+			return err
+		}
+		if a.json {
+			_, err := a.out.Write(summary)
+			return err
+		}
+		a.say("%s, seed %d, rule %s, engine %s\n%s\npage   %s\nagain  %s", m.Name, m.Seed, m.Rule, m.Engine, m.About, filepath.Join(args[0], "report.html"), m.Replay)
+		return nil
+	})
+}
+
+// simShrink makes the transcript of a broken run as short as it can.
+func (a *app) simShrink() *cobra.Command {
+	most := 2000
+	c := verb("shrink RUN", "Make a broken run as short as it can be", 1, 1, func(cmd *cobra.Command, args []string) error {
+		m, err := report.ReadManifest(args[0])
+		if err != nil {
+			return api.NewError(api.CodeNotFound, sentence(err.Error()), "")
+		}
+		text, err := os.ReadFile(filepath.Join(args[0], "script.txt"))
+		if err != nil {
+			return err
+		}
+		script, err := testnet.Parse(string(text))
+		if err != nil {
+			return err
+		}
+		fails := func(s []testnet.Verb) string {
+			if cmd.Context().Err() != nil {
+				return ""
+			}
+			return howFails(s, m)
+		}
+		if fails(script) == "" {
+			return api.NewError(api.CodeUsage, "The run breaks no invariant when its transcript is replayed.", "What a script's own never or eventually demands is not shrunk; its invariants are.")
+		}
+		short := sim.Shrink(script, fails, most)
+		if err := cmd.Context().Err(); err != nil {
+			return err
+		}
+		var b strings.Builder
+		fmt.Fprintf(&b, "# seed %d, %s: %s\n", m.Seed, m.Engine, fails(short))
+		for _, v := range short {
+			fmt.Fprintln(&b, v)
+		}
+		path := filepath.Join(args[0], "short.txt")
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+			return err
+		}
+		a.say("%d lines of %d are left: %s\n%s", len(short), len(script), path, b.String())
+		return nil
+	})
+	c.Flags().IntVar(&most, "most", most, "runs to make at most")
+	return c
+}
+
+// howFails replays a transcript and says which invariants broke.
+func howFails(s []testnet.Verb, m report.Manifest) string {
+	o := sim.Options{Seed: m.Seed}
+	if m.Engine == scenario.EngineMLS {
+		o.Engine = session.MLS{}
+	}
+	w := sim.New(o)
+	if w.Run(s) != nil {
+		return ""
+	}
+	if w.Settle(10*time.Minute) != nil {
+		return "never at rest"
+	}
+	broken := w.Broken()
+	if len(broken) == 0 {
+		return ""
+	}
+	first, _, _ := strings.Cut(broken[0], " ")
+	return first
+}
+
+// simSeeds runs seeds of the mixed-fault scenario.
+func (a *app) simSeeds() *cobra.Command {
+	var first uint64 = 1
+	count := 100
+	c := verb("seeds", "Run seeds of the mixed scenario, in which everything happens", 0, 0, func(cmd *cobra.Command, _ []string) error {
+		began := time.Now()
+		bad := 0
+		for i := range count {
+			if err := cmd.Context().Err(); err != nil {
+				return err
+			}
+			seed := first + uint64(i)
+			w := sim.New(sim.Options{Seed: seed})
+			if err := w.Run(sim.Mixed(seed)); err != nil {
+				return fmt.Errorf("seed %d: %w", seed, err)
+			}
+			for _, b := range w.Broken() {
+				bad++
+				a.say("seed %d: %s", seed, b)
+			}
+		}
+		a.say("%s, %d broken, %.1f a second", plural(count, "seed"), bad, float64(count)/time.Since(began).Seconds())
+		return broken(bad > 0)
+	})
+	c.Flags().Uint64Var(&first, "first", first, "the first seed")
+	c.Flags().IntVar(&count, "count", count, "how many")
+	return c
+}
+
+// simExplore goes through every history of a small world.
+func (a *app) simExplore() *cobra.Command {
+	members, lose, double, crash, most := 3, 0, 0, 0, 20000
+	c := verb("explore", "Go through every history of two rival commits in a small group", 0, 0, func(cmd *cobra.Command, _ []string) error {
+		if members < 2 || members > 4 {
+			return usage("--members %d: 2 to 4; histories grow too many beyond", members)
+		}
+		names := []string{"a", "b", "c", "d"}[:members]
+		found, err := sim.Explore(sim.Small{
+			Name: "rivals", Lose: lose, Double: double, Crash: crash, Ticks: 1, MaxRuns: most,
+			Begin: func(w *sim.World) error {
+				return errors.Join(w.Nodes(names...), w.Group("g", names[0], names[1:]...), w.Settle(5*time.Minute))
+			},
+			Race: func(w *sim.World) error { return errors.Join(w.Refresh(names[0], "g"), w.Refresh(names[1], "g")) },
+		})
+		if err != nil {
+			return err
+		}
+		whole := "all of them"
+		if !found.Complete {
+			whole = fmt.Sprintf("as far as %d runs go", most)
+		}
+		a.say("%d histories, %d states, the longest of %d choices; %s.", found.Runs, found.States, found.Depth, whole)
+		for _, b := range found.Broken {
+			a.say("%s\n  after %s", b, strings.Join(found.Path, ", "))
+		}
+		return broken(len(found.Broken) > 0)
+	})
+	f := c.Flags()
+	f.IntVar(&members, "members", members, "of the group")
+	f.IntVar(&lose, "lose", lose, "packets lost, at most")
+	f.IntVar(&double, "double", double, "packets doubled, at most")
+	f.IntVar(&crash, "crash", crash, "crashes, at most")
+	f.IntVar(&most, "most", most, "histories to follow, at most")
+	return c
+}

@@ -1,0 +1,254 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/covey-p2p/covey/node/api"
+	"github.com/covey-p2p/covey/testnet"
+)
+
+// call makes one call to a node's API.
+func (n *Net) call(name string, do func(context.Context, *api.Client) error) error {
+	d, err := n.find(name)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(n.ctx, callWait)
+	defer cancel()
+	if err := do(ctx, d.client); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// acquaint makes one node and others contacts of each other: a link of the one,
+// used by all the others.
+func (n *Net) acquaint(name string, others []string) error {
+	var link string
+	var strangers []*Node
+	err := n.call(name, func(ctx context.Context, c *api.Client) error {
+		known, err := c.Contacts(ctx)
+		if err != nil {
+			return err
+		}
+		for _, o := range others {
+			d, err := n.find(o)
+			if err != nil {
+				return err
+			}
+			if !slices.ContainsFunc(known, func(k api.Contact) bool { return k.Account == d.account && k.State == api.ContactKnown }) {
+				strangers = append(strangers, d)
+			}
+		}
+		if len(strangers) == 0 {
+			return nil
+		}
+		l, err := c.NewLink(ctx, api.NewLink{Uses: len(strangers)})
+		link = l.URL
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return n.each(strangers, func(d *Node) error {
+		ctx, cancel := context.WithTimeout(n.ctx, callWait)
+		defer cancel()
+		if _, err := d.client.AddContact(ctx, api.NewContact{Link: link}); err != nil {
+			return err
+		}
+		return n.known(ctx, name, d)
+	})
+}
+
+// known waits until a node has somebody as a contact.
+func (n *Net) known(ctx context.Context, name string, who *Node) error {
+	me, err := n.find(name)
+	if err != nil {
+		return err
+	}
+	for {
+		k, err := me.client.Contact(ctx, who.account)
+		if err == nil && k.State == api.ContactKnown {
+			return nil
+		}
+		if err != nil && !errors.Is(err, api.NotFound) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("it did not become a contact of %s within %v", name, callWait)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Group implements [testnet.Driver].
+func (n *Net) Group(group, creator string, members ...string) error {
+	if n.groups[group] {
+		return fmt.Errorf("there is a group %s already", group)
+	}
+	if err := n.acquaint(creator, members); err != nil {
+		return err
+	}
+	var accounts []string
+	for _, m := range members {
+		d, err := n.find(m)
+		if err != nil {
+			return err
+		}
+		accounts = append(accounts, d.account)
+	}
+	n.note("group", testnet.Word(creator), testnet.Word(group), testnet.Names(members...))
+	n.groups[group] = true
+	return n.call(creator, func(ctx context.Context, c *api.Client) error {
+		_, err := c.CreateGroup(ctx, api.NewGroup{Name: group, Invite: accounts})
+		return err
+	})
+}
+
+// about is a change of a group that names somebody.
+func (n *Net) about(verb, by, group, who string, do func(context.Context, *api.Client, string) error) error {
+	d, err := n.find(who)
+	if err != nil {
+		return err
+	}
+	n.note(verb, words([]string{by, group, who})...)
+	return n.call(by, func(ctx context.Context, c *api.Client) error { return do(ctx, c, d.account) })
+}
+
+// Invite implements [testnet.Driver].
+func (n *Net) Invite(by, group, who string) error {
+	if err := n.acquaint(by, []string{who}); err != nil {
+		return err
+	}
+	return n.about("invite", by, group, who, func(ctx context.Context, c *api.Client, account string) error {
+		_, err := c.Invite(ctx, group, account)
+		return err
+	})
+}
+
+// Remove implements [testnet.Driver].
+func (n *Net) Remove(by, group, who string) error {
+	return n.about("remove", by, group, who, func(ctx context.Context, c *api.Client, account string) error {
+		_, err := c.Remove(ctx, group, account)
+		return err
+	})
+}
+
+// Role implements [testnet.Driver].
+func (n *Net) Role(by, group, who, role string) error {
+	return n.about("role", by, group, who, func(ctx context.Context, c *api.Client, account string) error {
+		_, err := c.SetRole(ctx, group, account, api.Role(role))
+		return err
+	})
+}
+
+// Leave implements [testnet.Driver].
+func (n *Net) Leave(who, group string) error {
+	n.note("leave", testnet.Word(who), testnet.Word(group))
+	return n.call(who, func(ctx context.Context, c *api.Client) error { _, err := c.Leave(ctx, group); return err })
+}
+
+// Refresh implements [testnet.Driver].
+func (n *Net) Refresh(who, group string) error {
+	n.note("refresh", testnet.Word(who), testnet.Word(group))
+	return n.call(who, func(ctx context.Context, c *api.Client) error { _, err := c.Rotate(ctx, group); return err })
+}
+
+// Rename implements [testnet.Driver]. The group goes by its first name here.
+func (n *Net) Rename(by, group, name string) error {
+	return errors.New("groups of real nodes are found by their names, so a testnet does not rename them; the simulator does")
+}
+
+// Send implements [testnet.Driver].
+func (n *Net) Send(who, group, text string) error {
+	n.note("send", words([]string{who, group, text})...)
+	return n.call(who, func(ctx context.Context, c *api.Client) error {
+		_, err := c.Send(ctx, group, api.NewMessage{Text: text})
+		return err
+	})
+}
+
+// Views implements [testnet.Stage].
+func (n *Net) Views(group string) ([]testnet.View, error) {
+	nodes := n.List()
+	views := make([]testnet.View, len(nodes))
+	err := n.each(nodes, func(d *Node) error {
+		v := testnet.View{Node: d.Name, Account: d.Name, Up: d.Up()}
+		defer func() {
+			for i := range nodes {
+				if nodes[i] == d {
+					views[i] = v
+				}
+			}
+		}()
+		if !v.Up {
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(n.ctx, callWait)
+		defer cancel()
+		g, err := d.client.Group(ctx, group)
+		if errors.Is(err, api.NotFound) || errors.Is(err, api.NoDaemon) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if g.State != api.GroupActive {
+			return nil
+		}
+		v.In, v.State, v.Number, v.Read = true, g.Epoch.ID+g.Authenticator, g.Epoch.Number, int(g.Seq)
+		for _, m := range g.Roster {
+			v.Roster = append(v.Roster, n.nameOf(m.Account))
+		}
+		slices.Sort(v.Roster)
+		return nil
+	})
+	return views, err
+}
+
+func (n *Net) nameOf(account string) string {
+	for _, d := range n.List() {
+		if d.account == account {
+			return d.Name
+		}
+	}
+	return account[:min(8, len(account))]
+}
+
+// Show implements [testnet.Driver]: who is in which state, and the tree as the
+// first node that runs draws it.
+func (n *Net) Show(group string) (string, error) {
+	views, err := n.Views(group)
+	if err != nil {
+		return "", err
+	}
+	states := map[string][]string{}
+	var order, out []string
+	for _, v := range views {
+		if !v.In {
+			out = append(out, v.Node)
+			continue
+		}
+		key := fmt.Sprintf("epoch %d %s", v.Number, v.State[:min(8, len(v.State))])
+		if states[key] == nil {
+			order = append(order, key)
+		}
+		states[key] = append(states[key], v.Node)
+	}
+	slices.Sort(order)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n", group)
+	for _, key := range order {
+		fmt.Fprintf(&b, "  %s  ◄ %s\n", key, strings.Join(states[key], " "))
+	}
+	if len(out) > 0 {
+		fmt.Fprintf(&b, "  not in it: %s\n", strings.Join(out, ", "))
+	}
+	return b.String(), nil
+}
