@@ -56,7 +56,7 @@ func (a *app) benchCompare() *cobra.Command {
 	return verb("compare DIR DIR", "Put two reports side by side", 2, 2, func(_ *cobra.Command, args []string) error {
 		text, err := bench.Compare(args[0], args[1])
 		if err != nil {
-			return api.NewError(api.CodeNotFound, sentence(err.Error()), "")
+			return api.NewError(api.CodeNotFound, api.Sentence(err.Error()), "")
 		}
 		a.say("%s", text)
 		return nil

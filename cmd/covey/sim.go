@@ -20,6 +20,7 @@ import (
 	"github.com/covey-p2p/covey/node/api"
 	"github.com/covey-p2p/covey/node/session"
 	"github.com/covey-p2p/covey/testnet"
+	"github.com/covey-p2p/covey/testnet/local"
 	"github.com/covey-p2p/covey/testnet/report"
 	"github.com/covey-p2p/covey/testnet/scenario"
 	"github.com/covey-p2p/covey/testnet/sim"
@@ -44,6 +45,7 @@ type simOptions struct {
 	sweeps []string
 	engine string
 	prices string
+	on     string
 	quiet  bool
 }
 
@@ -56,6 +58,7 @@ func (o *simOptions) flags(c *cobra.Command) {
 	f.StringArrayVar(&o.sweeps, "sweep", nil, "run for each value: NAME=VALUE,VALUE")
 	f.StringVar(&o.engine, "engine", "", "mls, or stand-in for thousands of members (the file says, else mls)")
 	f.StringVar(&o.prices, "cpu", "table", "what computing costs in virtual time: none, table, or scaled:FACTOR")
+	f.StringVar(&o.on, "on", "sim", "sim, or local for real nodes on this machine, in wall time")
 	f.BoolVar(&o.quiet, "quiet", false, "no progress")
 }
 
@@ -86,7 +89,7 @@ func (o *simOptions) options() (scenario.Options, error) {
 }
 
 func usage(format string, args ...any) error {
-	return api.NewError(api.CodeUsage, sentence(fmt.Sprintf(format, args...)), "`covey help sim run` shows every flag.")
+	return api.NewError(api.CodeUsage, api.Sentence(fmt.Sprintf(format, args...)), "`covey help sim run` shows every flag.")
 }
 
 func (o *simOptions) load(path string) (*scenario.File, error) {
@@ -95,7 +98,7 @@ func (o *simOptions) load(path string) (*scenario.File, error) {
 		return nil, api.NewError(api.CodeNotFound, "There is no file "+path+".", "`covey sim new "+path+"` makes one; testnet/scenarios holds a library.")
 	}
 	if err != nil {
-		return nil, api.NewError(api.CodeUsage, sentence(err.Error()), "")
+		return nil, api.NewError(api.CodeUsage, api.Sentence(err.Error()), "")
 	}
 	switch o.engine {
 	case "", scenario.EngineMLS, scenario.EngineStandIn:
@@ -122,6 +125,13 @@ func (a *app) simRun() *cobra.Command {
 		runs := o.runs
 		if runs == 0 {
 			runs = f.Runs
+		}
+		switch o.on {
+		case "sim":
+		case "local":
+			return a.simLocal(cmd.Context(), f, so, o)
+		default:
+			return usage("--on %s: sim or local", o.on)
 		}
 		if runs == 1 && len(o.sweeps) == 0 {
 			return a.simOne(cmd.Context(), f, so, o)
@@ -155,6 +165,33 @@ func (a *app) simOne(ctx context.Context, f *scenario.File, so scenario.Options,
 		fmt.Fprintf(w, "\n%v of virtual time in %v; %d events; digest %s\n", out.Virtual, out.Wall.Round(time.Millisecond), out.Events, out.Digest)
 		fmt.Fprintf(w, "folder  %s   (report.html shows it; `covey sim replay %s --web` too)\nagain   %s\n", folder.Dir, folder.Dir, replayLine(f, so, o))
 	}); err != nil {
+		return err
+	}
+	return broken(!out.OK())
+}
+
+// simLocal runs a file once on real nodes. Their course is not recorded: it
+// would not come again. What is demanded of them is.
+func (a *app) simLocal(ctx context.Context, f *scenario.File, so scenario.Options, o simOptions) (err error) {
+	dir, err := os.MkdirTemp("", "covey-sim-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	net, err := local.New(local.Options{Dir: dir})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, net.Close()) }()
+	so.Stage, so.Progress = net, a.progress(o.quiet)
+	if !a.json {
+		so.Print = a.out
+	}
+	out, err := f.Run(ctx, so)
+	if err != nil {
+		return scriptError(err)
+	}
+	if err := a.show(out, func(w io.Writer) { fmt.Fprint(w, out.Text()) }); err != nil {
 		return err
 	}
 	return broken(!out.OK())
@@ -198,7 +235,7 @@ func replayLine(f *scenario.File, so scenario.Options, o simOptions) string {
 func scriptError(err error) error {
 	var at *scenario.Error
 	if errors.As(err, &at) {
-		return &api.Error{Code: api.CodeUsage, Message: sentence(at.Error())}
+		return &api.Error{Code: api.CodeUsage, Message: api.Sentence(at.Error())}
 	}
 	return err
 }
@@ -342,7 +379,7 @@ func (a *app) simReplay() *cobra.Command {
 	c := verb("replay RUN", "Run a folder's scenario again, and compare it event by event", 1, 1, func(cmd *cobra.Command, args []string) error {
 		m, err := report.ReadManifest(args[0])
 		if err != nil {
-			return api.NewError(api.CodeNotFound, sentence(err.Error()), "")
+			return api.NewError(api.CodeNotFound, api.Sentence(err.Error()), "")
 		}
 		if show {
 			return a.showRun(cmd.Context(), args[0])
@@ -392,7 +429,7 @@ func (a *app) simDiff() *cobra.Command {
 		for i, dir := range args {
 			var err error
 			if events[i], err = report.ReadEvents(filepath.Join(dir, "events.jsonl")); err != nil {
-				return api.NewError(api.CodeNotFound, sentence(err.Error()), "`covey sim run FILE.star` makes a run.")
+				return api.NewError(api.CodeNotFound, api.Sentence(err.Error()), "`covey sim run FILE.star` makes a run.")
 			}
 		}
 		a.say("%s", report.Compare(events[0], events[1]))
@@ -404,7 +441,7 @@ func (a *app) simReport() *cobra.Command {
 	return verb("report RUN", "Say what a run came to, and where its page is", 1, 1, func(cmd *cobra.Command, args []string) error {
 		m, err := report.ReadManifest(args[0])
 		if err != nil {
-			return api.NewError(api.CodeNotFound, sentence(err.Error()), "")
+			return api.NewError(api.CodeNotFound, api.Sentence(err.Error()), "")
 		}
 		summary, err := os.ReadFile(filepath.Join(args[0], "summary.json"))
 		if err != nil {
@@ -425,7 +462,7 @@ func (a *app) simShrink() *cobra.Command {
 	c := verb("shrink RUN", "Make a broken run as short as it can be", 1, 1, func(cmd *cobra.Command, args []string) error {
 		m, err := report.ReadManifest(args[0])
 		if err != nil {
-			return api.NewError(api.CodeNotFound, sentence(err.Error()), "")
+			return api.NewError(api.CodeNotFound, api.Sentence(err.Error()), "")
 		}
 		text, err := os.ReadFile(filepath.Join(args[0], "script.txt"))
 		if err != nil {

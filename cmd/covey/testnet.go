@@ -43,7 +43,7 @@ func (a *app) testnetDo(dir *string, use, short string, least, most int, lines f
 	return verb(use, short, least, most, func(cmd *cobra.Command, args []string) error {
 		text, err := lines(args)
 		if err != nil {
-			return api.NewError(api.CodeUsage, sentence(err.Error()), "")
+			return api.NewError(api.CodeUsage, api.Sentence(err.Error()), "")
 		}
 		r, err := remote(*dir)
 		if err != nil {
@@ -52,7 +52,7 @@ func (a *app) testnetDo(dir *string, use, short string, least, most int, lines f
 		for line := range strings.SplitSeq(text, "\n") {
 			out, err := r.Verb(cmd.Context(), line)
 			if err != nil {
-				return api.NewError(api.CodeUsage, sentence(err.Error()), "`covey testnet ls` lists the nodes.")
+				return api.NewError(api.CodeUsage, api.Sentence(err.Error()), "`covey testnet ls` lists the nodes.")
 			}
 			fmt.Fprint(a.out, out)
 		}

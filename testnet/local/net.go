@@ -162,7 +162,9 @@ func (n *Net) Nodes(names ...string) error {
 		d := &Node{Name: name, Dir: filepath.Join(n.opts.Dir, name), Port: port}
 		d.client = api.ForDir(d.Dir)
 		fresh = append(fresh, d)
-		n.byName[name] = d // so that a name twice in one call is seen
+		n.mu.Lock()
+		n.byName[name] = d // at once, so that a name twice in one call is seen
+		n.mu.Unlock()
 	}
 	n.mu.Lock()
 	n.nodes = append(n.nodes, fresh...)
