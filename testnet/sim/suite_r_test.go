@@ -119,7 +119,7 @@ func r1circle(t *testing.T) {
 // R2: bob is removed by the larger side while he acts on the smaller, up to
 // three epochs ahead. He is out at the end, and what he did is not.
 func r2(t *testing.T) {
-	acts := map[string]string{"renames": "rename bob room mine", "renews": "refresh bob room", "removes": "remove bob room carol"}
+	acts := map[string]string{"adds": "invite bob room frank", "renames": "rename bob room mine", "renews": "refresh bob room", "removes": "remove bob room carol"}
 	for _, name := range sortedKeys(acts) {
 		for ahead := range 4 {
 			p := stage(t, uint64(20+ahead), "alice", "bob", "carol", "dave", "erin")
