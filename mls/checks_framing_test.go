@@ -84,7 +84,7 @@ var framingRows = []row{
 		remove(&c)
 		signed := s.b.sign(s.b.key, WirePrivateMessage, c)
 		signed.WireFormat = WirePublicMessage
-		return s.unprotect(s.b.public(newSigned(signed.AuthenticatedContent, s.b.encoded, 0)))
+		return s.unprotect(s.b.public(newSigned(signed.AuthenticatedContent, s.b.encoded)))
 	}},
 	{CheckSignature, "of an external commit, not its leaf's", func(s *scene) error {
 		kem, _ := s.externalInit(s.a)

@@ -67,22 +67,6 @@ func (c *FramedContent) encodeHead(w *wire.Writer) {
 	w.U8(uint8(c.ContentType))
 }
 
-// sizeHint is about how long the content is when encoded.
-func (c *FramedContent) sizeHint() int {
-	n := 128 + len(c.GroupID) + len(c.AuthenticatedData) + len(c.Application)
-	if c.Commit == nil {
-		return n
-	}
-	n += 512 * len(c.Commit.Proposals)
-	if c.Commit.Path != nil {
-		n += 512
-		for i := range c.Commit.Path.Nodes {
-			n += 96 + 96*len(c.Commit.Path.Nodes[i].EncryptedPathSecret)
-		}
-	}
-	return n
-}
-
 // room is about what the content takes, that a buffer for a large commit is made
 // once and not grown again and again.
 func (c *FramedContent) room() int {

@@ -132,7 +132,7 @@ func (k *MessageKeys) Unprotect(message []byte) (*Content, []Cell, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s, o, err := k.epoch.open(m, len(message))
+	s, o, err := k.epoch.open(m)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -174,11 +174,11 @@ func (k *MessageKeys) Elsewhere(message []byte) bool {
 }
 
 // open reads and verifies a message of the epoch, whatever it holds, and says
-// which key that would use up. It changes nothing. size is the message's.
-func (e *Epoch) open(m *Message, size int) (*signed, *opening, error) {
+// which key that would use up. It changes nothing.
+func (e *Epoch) open(m *Message) (*signed, *opening, error) {
 	switch m.WireFormat {
 	case WirePublicMessage:
-		s, err := e.openPublicContent(m.Public, size)
+		s, err := e.openPublicContent(m.Public)
 		return s, nil, err
 	case WirePrivateMessage:
 	default:

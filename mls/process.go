@@ -40,7 +40,7 @@ func (e *Epoch) Process(message []byte, with Received) (*Candidate, error) {
 	if err := e.alive(); err != nil {
 		return nil, err
 	}
-	s, use, err := e.open(m, len(message))
+	s, use, err := e.open(m)
 	if err != nil {
 		return nil, err
 	}
@@ -162,14 +162,14 @@ func (e *Epoch) addressed(group []byte, epoch uint64) error {
 
 // openPublicContent opens a PublicMessage of the epoch and verifies its
 // sender (RFC 9420 §6.1, §6.2).
-func (e *Epoch) openPublicContent(m *PublicMessage, size int) (*signed, error) {
+func (e *Epoch) openPublicContent(m *PublicMessage) (*signed, error) {
 	if err := e.addressed(m.Content.GroupID, m.Content.Epoch); err != nil {
 		return nil, err
 	}
 	if err := e.alive(); err != nil {
 		return nil, err
 	}
-	s, err := e.openPublic(m, size)
+	s, err := e.openPublic(m)
 	if err != nil {
 		return nil, err
 	}

@@ -40,10 +40,10 @@ type signed struct {
 const contentAt = 2 + 2
 
 // newSigned encodes what is signed. The group's context is part of it where
-// the sender must have known it. size is a guess at the content's length.
-func newSigned(a AuthenticatedContent, context []byte, size int) *signed {
+// the sender must have known it.
+func newSigned(a AuthenticatedContent, context []byte) *signed {
 	s := &signed{AuthenticatedContent: a}
-	w := wire.NewWriter(size + len(context) + 64)
+	w := wire.NewWriter(a.Content.room() + len(context))
 	w.U16(uint16(MLS10))
 	w.U16(uint16(a.WireFormat))
 	s.Content.encodeHead(w)
@@ -63,7 +63,7 @@ func (f *frame) content(from Sender, authenticatedData []byte) FramedContent {
 }
 
 func (f *frame) sign(key *SigningKey, w WireFormat, c FramedContent) *signed {
-	s := newSigned(AuthenticatedContent{WireFormat: w, Content: c}, f.encoded, c.sizeHint())
+	s := newSigned(AuthenticatedContent{WireFormat: w, Content: c}, f.encoded)
 	s.Auth.Signature = f.suite.SignWithLabel(key, labelContent, s.tbs)
 	return s
 }
@@ -160,8 +160,8 @@ func (m *PrivateMessage) contentAAD() []byte {
 
 // openPublic checks a PublicMessage but for its signature: right tag, right
 // content for its sender (RFC 9420 §6.2).
-func (f *frame) openPublic(m *PublicMessage, size int) (*signed, error) {
-	s := newSigned(AuthenticatedContent{WireFormat: WirePublicMessage, Content: m.Content, Auth: m.Auth}, f.encoded, size)
+func (f *frame) openPublic(m *PublicMessage) (*signed, error) {
+	s := newSigned(AuthenticatedContent{WireFormat: WirePublicMessage, Content: m.Content, Auth: m.Auth}, f.encoded)
 	if m.Content.ContentType == ContentApplication {
 		return nil, fail(CheckPublicContent, "")
 	}
@@ -225,7 +225,7 @@ func (f *frame) openPrivate(m *PrivateMessage, o opening, ratchets *schedule.Rat
 			return nil, fail(CheckPadding, "")
 		}
 	}
-	return newSigned(a, f.encoded, len(plain)+len(m.GroupID)+len(m.AuthenticatedData)), nil
+	return newSigned(a, f.encoded), nil
 }
 
 func ratchetError(err error, o opening) error {

@@ -224,7 +224,7 @@ func runTranscriptHashes(t *testing.T, c *transcriptCase) {
 	noError(t, "content", err)
 	equal(t, "content", wire.Marshal(content), c.Content)
 	parent := &Epoch{frame: frame{suite: s, encoded: []byte("some group context")}, interim: c.InterimBefore}
-	input, signature := newSigned(*content, parent.encoded, 0).transcriptInput()
+	input, signature := newSigned(*content, parent.encoded).transcriptInput()
 	confirmed := schedule.ConfirmedTranscriptHash(s, parent.interim, input, signature)
 	equal(t, "confirmed transcript hash", confirmed, c.Confirmed)
 	equal(t, "interim transcript hash", schedule.InterimTranscriptHash(s, confirmed, content.Auth.ConfirmationTag), c.InterimAfter)
@@ -279,7 +279,7 @@ func runMessageProtection(t *testing.T, c *protectionCase) {
 		t.Helper()
 		m, err := ParseMessage(message)
 		noError(t, what, err)
-		s, use, err := c.member(t, 0).open(m, 0)
+		s, use, err := c.member(t, 0).open(m)
 		noError(t, what, err)
 		if (use != nil) != (m.WireFormat == WirePrivateMessage) {
 			t.Errorf("%s: a key is used up: %v", what, use != nil)
