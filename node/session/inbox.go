@@ -195,7 +195,17 @@ func (s *Session) takeMessage(h *held, e *envelope, body []byte) outcome {
 	return outLogged
 }
 
-// deliver puts a message into the history, once.
+// arrival is a message on its way into the history.
+type arrival struct {
+	h       *held
+	order   uint32
+	id      MessageID
+	author  Device
+	account Account
+	m       *message
+}
+
+// deliver takes a message in, once.
 func (s *Session) deliver(h *held, order uint32, author Device, account Account, m *message) {
 	s.heard(author, h)
 	id := m.id(author)
@@ -203,13 +213,37 @@ func (s *Session) deliver(h *held, order uint32, author Device, account Account,
 		s.count(DropRepeat)
 		return
 	}
-	s.chronicle(h, order, id, author, account, m.Body)
-	s.owe(id)
-	for _, sn := range m.Seen {
-		if _, ok := s.mids[sn.ID]; !ok && sn.Order >= s.meta.Floor && (sn.Order > s.meta.Closed || s.meta.Joined == (EpochID{})) {
-			s.lacks(sn.ID)
-		}
+	s.mids[id] = order
+	s.arrivals = append(s.arrivals, arrival{h, order, id, author, account, m})
+}
+
+// arrange writes what one Step brought into the history: what a message had
+// seen before it, the rest as it came. Nothing waits for what did not come.
+func (s *Session) arrange() {
+	late := map[MessageID]bool{}
+	for _, a := range s.arrivals {
+		late[a.id] = true
 	}
+	for len(s.arrivals) > 0 {
+		next := max(0, slices.IndexFunc(s.arrivals, func(a arrival) bool {
+			return !slices.ContainsFunc(a.m.Seen, func(sn seen) bool { return late[sn.ID] })
+		}))
+		a := s.arrivals[next]
+		s.arrivals = slices.Delete(s.arrivals, next, next+1)
+		delete(late, a.id)
+		s.chronicle(a.h, a.order, a.id, a.author, a.account, a.m.Body)
+		s.owe(a.id)
+		for _, sn := range a.m.Seen {
+			if _, ok := s.mids[sn.ID]; !ok && sn.Order >= s.meta.Floor && (sn.Order > s.meta.Closed || s.meta.Joined == (EpochID{})) {
+				s.lacks(sn.ID)
+			}
+		}
+		s.saw(a.id, a.order)
+	}
+}
+
+// saw remembers the two latest messages, which the next of mine names.
+func (s *Session) saw(id MessageID, order uint32) {
 	s.lately = append(s.lately, seen{id, order})
 	s.lately = s.lately[max(0, len(s.lately)-2):]
 }

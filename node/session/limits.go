@@ -162,3 +162,6 @@ const (
 	// maxEarly bounds the Welcomes that wait for headers.
 	maxEarly = 4
 )
+
+// maxDescribed is how many devices Describe lists: more does not fit a screen.
+const maxDescribed = 64

@@ -111,8 +111,7 @@ func (s *Session) protect(h *held, id MessageID, m *sent) {
 	s.saveSent(id, m)
 	if _, known := s.mids[id]; !known {
 		s.chronicle(h, e.order, id, s.cfg.Self.Device, s.cfg.Self.Account, m.Body)
-		s.lately = append(s.lately, seen{id, e.order})
-		s.lately = s.lately[max(0, len(s.lately)-2):]
+		s.saw(id, e.order)
 	}
 	s.publish(raw, m.ID)
 }

@@ -99,6 +99,7 @@ type Session struct {
 	outbox      map[MessageID]*sent
 	mids        map[MessageID]uint32
 	lately      []seen      // the two latest messages
+	arrivals    []arrival   // of this Step
 	owed        []MessageID // receipts not sent yet
 	owedSince   Time
 	gaps        map[MessageID]Time // messages that others have seen and I lack
@@ -239,6 +240,7 @@ func (s *Session) begin(wall Time) {
 // finish does what follows from whatever changed, once, however many
 // envelopes a Step brought: no flicker through abandoned branches.
 func (s *Session) finish() Effects {
+	s.arrange()
 	for range maxRounds {
 		before := s.pacing
 		s.moved()

@@ -177,7 +177,7 @@ func (s *Session) Tree() []Branch {
 			}
 			if p, ok := s.chain.Epoch(c.Parent); ok {
 				b.Of = voters(p)
-				b.Added, b.Removed = apart(c.Child.Roster, p.Roster), apart(p.Roster, c.Child.Roster)
+				b.Added, b.Removed = minus(c.Child.Roster, p.Roster), minus(p.Roster, c.Child.Roster)
 			}
 			out = append(out, s.branch(b))
 		}
@@ -191,16 +191,6 @@ func (s *Session) branch(b Branch) Branch {
 		b.State = h.epoch != nil
 	}
 	return b
-}
-
-// apart are the accounts of a that are not in b; both are sorted.
-func apart(a, b []Account) (out []Account) {
-	for _, x := range a {
-		if _, ok := slices.BinarySearchFunc(b, x, compareAccount); !ok {
-			out = append(out, x)
-		}
-	}
-	return out
 }
 
 // Missing says in sentences what is known to be missing here, if anything is.

@@ -57,7 +57,8 @@ type node struct {
 	notices  []session.Notice
 	steps    int
 	down     bool
-	crashAt  int // the step in which the machine dies right after Save
+	twice    bool // every effect is performed twice
+	crashAt  int  // the step in which the machine dies right after Save
 	cfg      func(*session.Config)
 }
 
@@ -177,6 +178,11 @@ func (n *node) perform(fx session.Effects) {
 		n.crashAt = 0
 		w.restart(n.name)
 		return
+	}
+	if n.twice {
+		fx.Publish = slices.Concat(fx.Publish, fx.Publish)
+		fx.Direct = slices.Concat(fx.Direct, fx.Direct)
+		fx.Fetch = slices.Concat(fx.Fetch, fx.Fetch)
 	}
 	for _, out := range fx.Publish {
 		for _, to := range w.nodes {
@@ -347,6 +353,12 @@ func eachEngine(t *testing.T, f func(t *testing.T, eng session.Engine)) {
 	t.Run("mls", func(t *testing.T) { f(t, session.MLS{}) })
 }
 
+// restore puts an old copy of a node's rows in place of them.
+func (w *world) restore(name string, rows map[string]session.Row) {
+	w.node(name).rows = rows
+	w.restart(name)
+}
+
 // groupOn founds a group with the first node and lets the others in.
 func groupOn(t testing.TB, eng session.Engine, names ...string) *world {
 	w := newWorldOn(t, eng, names...)
@@ -418,6 +430,16 @@ func (n *node) history() []string {
 		}
 	}
 	return out
+}
+
+func (w *world) expectHistory(name string, want ...string) {
+	w.t.Helper()
+	got := w.node(name).history()
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		w.t.Errorf("%s has %q, want %q", name, got, want)
+	}
 }
 
 // states are the states an intent or message of a node went through.
