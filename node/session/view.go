@@ -27,9 +27,11 @@ type View struct {
 	Alive    int     // epochs whose state is held
 	Rivals   int     // of those, on branches that do not lead to the head
 	Inviter  Account // who asked for this account to be let in, as signed; zero: not known
-	History  uint64
-	Read     uint64
-	Waiting  int // messages and changes of mine that nobody else has yet
+	// Convicted signed two of what a device signs one of, and weigh nothing.
+	Convicted []Account
+	History   uint64
+	Read      uint64
+	Waiting   int // messages and changes of mine that nobody else has yet
 	// Topics name where the group meets, the newest first: hashes of control
 	// keys of the head's anchors, so that every member who is at the same head
 	// knows the same, joiners too, and they change as the group goes on. A
@@ -84,6 +86,9 @@ func (s *Session) View() View {
 		if w.State == StateQueued {
 			v.Waiting++
 		}
+	}
+	for _, e := range s.chain.Evidence() {
+		v.Convicted = append(v.Convicted, e.Account)
 	}
 	h := s.head()
 	if h == nil {
