@@ -1,2 +1,124 @@
 // Package session is one member's view of one group: Step(event) → effects.
+//
+// A session holds every epoch that can still matter, gives each commit to the
+// rule in package consensus, follows the head that the rule names, and sees to
+// it that nothing anybody said or asked for is lost on the way. It does no I/O,
+// reads no clock and draws no randomness but what it is handed, so a driver can
+// be a daemon, a simulator or a test, and the same inputs give the same effects
+// byte for byte.
+//
+//	            Received  Frame  PeerUp     Send  Invite  Remove …     Tick
+//	                 │       │      │         │      │       │           │
+//	                 ▼       ▼      ▼         ▼      ▼       ▼           ▼
+//	inbox, control, vote   sync            outbox   commit             finish
+//	                 └──────┬───────────────────────────┘                │
+//	                        ▼                                            ▼
+//	            judge → admit → consensus.Chain → moved → settle → commit → reap
+//	                        │
+//	                        ▼
+//	Effects in the order they are performed:
+//	  Save  Erase  Publish  Direct  Fetch  Notify  Wake
+//
+// # Walks
+//
+// Send (outbox.go): a Send is durable and queued; protected under the head with
+// ratchet and envelope in one Save; published; acknowledged by receipts. It
+// leaves the outbox when every device has it or when its epoch is beyond any
+// fork's reach. If its epoch loses instead, it is protected again under the
+// head, under the same MessageID, unless somebody would read it whom the lost
+// branch had taken out (the audience guard, retain.go).
+//
+// Receive a commit (inbox.go, epoch.go): the tag names the parent; the parent
+// opens it; the parent's policy judges it; the child is entered; the rule is
+// told. A commit of mine comes the same way with its child in hand: there is no
+// second route.
+//
+// Two commits at once (vote.go, move.go): both become children of one epoch.
+// When the head has been quiet for a second this device votes for it; votes
+// outweigh rank. What the losing commit carried is asked for again; messages
+// under it stay readable and stay in the history.
+//
+// Join (welcome.go): a Welcome leaves only when its commit is settled on and
+// most voters stand there, and again until the joiner speaks. It brings the
+// tree of the last window, so a joiner can tell if its branch loses.
+//
+// Back online (sync.go): two logs are compared by fingerprints of ranges, and
+// what differs is sent from disk. A year away on an unforked chain is a year of
+// commits, opened one by one. Only who forked and came back later than the
+// window is let in again by a fresh key package (heal.go).
+//
+// Read in this order: event.go, effect.go, session.go, envelope.go, inbox.go,
+// epoch.go, policy.go, intent.go, commit.go, vote.go, move.go, outbox.go,
+// retain.go, heal.go, engine.go.
+//
+// # What others see
+//
+// An envelope on gossip, in a mailbox or in another member's log shows:
+//
+//	version  so that a node can refuse before it has any key
+//	kind     branch or control, because the two are looked up in different ways:
+//	         by one epoch's key, or by whichever of eight wrapped keys is ours
+//	order    the epoch number: two members must sort a log alike that neither
+//	         has opened yet; an observer of one topic could count tags instead
+//	tag      16 bytes, an exporter of the epoch: which key opens it. It links the
+//	         envelopes of one epoch, which their topic and time do anyway, and
+//	         nothing across epochs or groups. Of a control envelope it is a salt
+//	wraps    (control) for each anchor a hint of 4 bytes and a masked key: who
+//	         watches can tell that two control envelopes share an anchor
+//	length   in steps of about an eighth
+//
+// Group id, sender, whether it is a commit, a message or a request, the policy
+// and all else are sealed. Inside, MLS commits are PublicMessages, since the
+// seal around them is of the same epoch, and messages are PrivateMessages.
+//
+// # Decisions
+//
+// Order in the log is the epoch number and not a time: a clock that is ten
+// years off would make a node's envelopes look expired, and availability would
+// hang on clocks even if no decision does.
+//
+// Votes and headers are sealed for anchors, the last two epochs at each of the
+// spacings 4, 16, 64 and 256 (control.go), and not for the last three at a
+// spacing of half a window: a side of a partition that made more than a dozen
+// commits alone could then not be read by the other, which would never learn
+// that it lost. Cost: eight wraps of 36 bytes in each vote, and that who was
+// removed can read votes and headers, though nothing else, for up to 512 epochs.
+// Requests and receipts are sealed for the sender's branch instead.
+//
+// Operations are signed intents carried by value, not MLS proposals (intent.go).
+// The guard of a removal is the target's leaves, that of an addition or change
+// of policy also the policy's revision, which every removal and every change
+// raises: so an intent that somebody kept cannot come true a second time.
+//
+// A device that finds a statement, commit or message truly signed by itself
+// that it does not remember is an old copy restored from a backup. It goes on
+// reading and signs nothing, as its message keys would be used twice; it is
+// whole again once removed and added. Statements carry a count for this; of a
+// message, a good signature under an unused key is asked for, so that nobody
+// can silence another by saying things in its name.
+//
+// The wait before committing counts members who are ahead in slot order and
+// were heard in the last two minutes a whole hop each, silent ones an eighth:
+// with everybody away, the first hundred milliseconds find a committer; with
+// everybody there, the leader makes one commit of what all asked for.
+//
+// State on disk is the engine's cells (engine.go): what an epoch shares with
+// its parent is written once. Each epoch's secrets and each epoch's message
+// keys have a wrapping key of their own that Effects.Erase ends.
+//
+// Erasure does not wait for the window where it need not: once every voter that
+// the child kept stands at or below it, and they are most, no rival can win, and
+// the parent's secrets go. With everybody online this is one settle time.
+//
+// # What is not promised
+//
+// Inside an epoch, message keys that were used are gone from memory, but on
+// disk they end with their epoch, not one by one: an LSM keeps old values. A
+// majority of a group's voters, acting together, can move it to any valid
+// branch; no seal makes anything final yet. A member who withholds a commit and
+// shows it within the window, before most have voted, can make others step back
+// over what follows. Messages to a large group are acknowledged slowly (about
+// eight receipts a second for all together). A Welcome is sent by the device
+// that committed, which keeps it until the joiner speaks; if that device is
+// lost before, the joiner must be invited anew.
 package session
