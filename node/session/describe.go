@@ -135,7 +135,7 @@ func (s *Session) describeAsked(b *strings.Builder) {
 		in := &s.pool[id].Intent
 		fmt.Fprintf(b, "others %s %s %s, until E%d\n", short(id[:]), ops[in.Op], s.called(in.Account), in.Until)
 	}
-	for _, id := range s.outOrder() {
+	for _, id := range s.outOrder(all) {
 		m := s.outbox[id]
 		fmt.Fprintf(b, "outbox %s %s, %d of %d devices", short(id[:]), states[m.State], len(m.Got), m.Of)
 		if m.Held {

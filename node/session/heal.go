@@ -302,7 +302,7 @@ func (s *Session) forget() {
 		}
 	}
 	d, diverged := s.chain.Diverged()
-	for _, id := range s.outOrder() {
+	for _, id := range s.outOrder(all) {
 		if diverged {
 			s.shutOut(s.outbox[id], d.At)
 		}

@@ -34,10 +34,15 @@ type sent struct {
 
 // send takes a message in.
 func (s *Session) send(e Send) {
-	for _, id := range sortedNames(s.outbox) {
-		if s.outbox[id].ID == e.ID {
-			return // asked before
-		}
+	m := &sent{ID: e.ID, Nonce: e.ID, Body: e.Body, State: StateQueued, Under: s.chain.Head()}
+	if e.ID == (IntentID{}) {
+		s.random(m.Nonce[:])
+	}
+	// The caller's key is the nonce: so a message asked for twice, be it before
+	// and after a restart or long after it was delivered, is one message.
+	id := messageID(s.cfg.Self.Device, m.Nonce)
+	if _, said := s.mids[id]; said || s.outbox[id] != nil {
+		return
 	}
 	if len(e.Body) > MaxTextBytes || len(s.outbox) >= maxOutbox || s.meta.Status != statusMember {
 		why := fmt.Sprintf("a message is at most %d bytes", MaxTextBytes)
@@ -50,12 +55,9 @@ func (s *Session) send(e Send) {
 		s.notify(Notice{Kind: NoticeSent, ID: e.ID, State: StateDenied, Reason: why})
 		return
 	}
-	m := &sent{ID: e.ID, Body: e.Body, State: StateQueued, Under: s.chain.Head()}
-	s.random(m.Nonce[:])
 	s.meta.Sent++
 	m.Seq = s.meta.Sent
 	m.Seen = append([]seen(nil), s.lately...)
-	id := messageID(s.cfg.Self.Device, m.Nonce)
 	s.outbox[id] = m
 	s.saveMeta()
 	s.saveSent(id, m)
@@ -72,11 +74,8 @@ func (s *Session) flushOutbox() {
 	if h == nil || !s.active() || h.keys == nil || s.divided || s.removalPending() {
 		return
 	}
-	for _, id := range s.outOrder() {
+	for _, id := range s.outOrder(func(m *sent) bool { return m.Epoch == EpochID{} }) {
 		m := s.outbox[id]
-		if m.Epoch != (EpochID{}) {
-			continue
-		}
 		if !s.audible(m, h) {
 			if !m.Held {
 				m.Held = true
@@ -118,12 +117,11 @@ func (s *Session) protect(h *held, id MessageID, m *sent) {
 
 // handed hears from the driver how many peers took what was published.
 func (s *Session) handed(e Handed) {
-	for _, id := range sortedNames(s.outbox) {
-		if m := s.outbox[id]; m.ID == e.ID && e.Peers > 0 && m.State == StateQueued {
-			m.State = StateHanded
-			s.saveSent(id, m)
-			s.notify(Notice{Kind: NoticeSent, ID: m.ID, Message: id, State: StateHanded, Count: e.Peers})
-		}
+	id := messageID(s.cfg.Self.Device, e.ID)
+	if m := s.outbox[id]; m != nil && e.Peers > 0 && m.State == StateQueued {
+		m.State = StateHanded
+		s.saveSent(id, m)
+		s.notify(Notice{Kind: NoticeSent, ID: m.ID, Message: id, State: StateHanded, Count: e.Peers})
 	}
 	if w := s.wishes[e.ID]; w != nil && e.Peers > 0 && w.State == StateBound {
 		s.progress(w, StateHanded)

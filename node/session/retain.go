@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"slices"
 
@@ -168,7 +169,7 @@ func (s *Session) finalize(keep EpochID) {
 		}
 	}
 	h := s.head()
-	for _, id := range s.outOrder() {
+	for _, id := range s.outOrder(all) {
 		m := s.outbox[id]
 		if m.Epoch == (EpochID{}) {
 			continue
@@ -226,21 +227,21 @@ func (s *Session) over(id MessageID, m *sent, state State) {
 	s.notify(Notice{Kind: NoticeSent, ID: m.ID, Message: id, State: state, Count: len(m.Got), Of: m.Of})
 }
 
-// outOrder are my messages in the order they were written.
-func (s *Session) outOrder() []MessageID {
-	ids := sortedNames(s.outbox)
-	slices.SortStableFunc(ids, func(a, b MessageID) int {
-		x, y := s.outbox[a], s.outbox[b]
-		if x.Seq != y.Seq {
-			if x.Seq < y.Seq {
-				return -1
-			}
-			return 1
+// outOrder are my messages for which a condition holds, as they were written.
+func (s *Session) outOrder(holds func(*sent) bool) []MessageID {
+	var ids []MessageID
+	for id, m := range s.outbox {
+		if holds(m) {
+			ids = append(ids, id)
 		}
-		return bytes.Compare(a[:], b[:])
+	}
+	slices.SortFunc(ids, func(a, b MessageID) int {
+		return cmp.Or(cmp.Compare(s.outbox[a].Seq, s.outbox[b].Seq), bytes.Compare(a[:], b[:]))
 	})
 	return ids
 }
+
+func all(*sent) bool { return true }
 
 // audible is the audience guard: what was written in a state that had shut
 // somebody out is not sent on another branch to where that account still is. It

@@ -228,3 +228,23 @@ func TestRestart(t *testing.T) {
 		}
 	})
 }
+
+// The caller's key makes a Send one message, however often and however late it
+// is asked for.
+func TestSendIsIdempotent(t *testing.T) {
+	eachEngine(t, func(t *testing.T, eng session.Engine) {
+		w := groupOn(t, eng, "alice", "bob")
+		w.say("alice", "once")
+		w.say("alice", "once")
+		w.restart("alice")
+		w.say("alice", "once")
+		w.run(10_000)
+		w.expectState("alice", "aliceonce", session.StateDelivered)
+		w.say("alice", "once")
+		w.restart("alice")
+		w.say("alice", "once")
+		w.run(10_000)
+		w.expectHistory("alice", "once")
+		w.expectHistory("bob", "once")
+	})
+}
