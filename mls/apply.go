@@ -55,10 +55,7 @@ func (e *Epoch) draft(l *list, now uint64) (*draft, error) {
 			return nil, err
 		}
 	}
-	d.rules = tree.Rules{
-		Suite: e.suite, GroupID: e.context.GroupID, Extensions: d.context.Extensions,
-		MaxLifetime: e.config.MaxLifetime, Now: now,
-	}
+	d.rules = e.rules(d.context.Extensions, now)
 	if err := d.checkAdds(); err != nil {
 		return nil, err
 	}
@@ -66,6 +63,12 @@ func (e *Epoch) draft(l *list, now uint64) (*draft, error) {
 		return nil, err
 	}
 	return d, d.checkCustom()
+}
+
+// rules are what a group with these extensions asks of each leaf. now is zero
+// where lifetimes are not to be checked.
+func (e *Epoch) rules(list Extensions, now uint64) tree.Rules {
+	return tree.Rules{Suite: e.suite, GroupID: e.context.GroupID, Extensions: list, MaxLifetime: e.config.MaxLifetime, Now: now}
 }
 
 // edit applies updates, removes and adds in that order, then makes room for an
@@ -140,6 +143,9 @@ func (d *draft) checkLeaf(l, old *LeafNode, source tree.LeafNodeSource, at LeafI
 // by all who process the commit: the members who stay (§12.2).
 func (d *draft) checkCustom() error {
 	for _, p := range d.list.custom {
+		if isGREASE(uint16(p.Kind)) {
+			return fail(CheckProposalType, "0x%04x, which nobody supports", uint16(p.Kind))
+		}
 		if d.parent.tree.SupportsProposal(p.Kind) {
 			continue
 		}
@@ -157,6 +163,11 @@ func (d *draft) checkCustom() error {
 func (e *Epoch) checkExtensions(list Extensions) error {
 	if t, twice := list.Duplicate(); twice {
 		return fail(CheckDuplicateExt, "0x%04x", uint16(t))
+	}
+	for _, x := range list {
+		if isGREASE(uint16(x.Type)) {
+			return fail(CheckGroupExtSupport, "0x%04x, which nobody supports", uint16(x.Type))
+		}
 	}
 	senders, err := externalSenders(list)
 	if err != nil {

@@ -215,14 +215,20 @@ var proposalRows = []row{
 	{CheckProposalType, "", func(s *scene) error {
 		return s.process(forgery{proposals: []Proposal{&Custom{Kind: unknownProposal, Data: []byte("x")}}})
 	}},
-	{CheckProposalType, "GREASE, by one who lists it", func(s *scene) error {
-		kind := ProposalType(GREASE(4)[0])
+	{CheckProposalType, "all but one support it", func(s *scene) error {
 		s = newScene(s.TB, GroupOptions{}, func(w *world) {
 			w.client = func(c *Client) {
 				if string(c.Credential.Identity) != "c" {
-					c.Capabilities.Proposals = []ProposalType{kind}
+					c.Capabilities.Proposals = []ProposalType{unknownProposal}
 				}
 			}
+		})
+		return s.process(forgery{proposals: []Proposal{&Custom{Kind: unknownProposal}}})
+	}},
+	{CheckProposalType, "GREASE, which all list and nobody supports", func(s *scene) error {
+		kind := ProposalType(GREASE(4)[0])
+		s = newScene(s.TB, GroupOptions{}, func(w *world) {
+			w.client = func(c *Client) { c.Capabilities.Proposals = []ProposalType{kind} }
 		})
 		return s.process(forgery{proposals: []Proposal{&Custom{Kind: kind}}})
 	}},

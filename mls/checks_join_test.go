@@ -132,6 +132,14 @@ var joinRows = []row{
 	{CheckJoinerExtensions, "from outside", func(s *scene) error {
 		return second(s.outside(s.person("e"), s.info(s.b, func(g *GroupInfo) { g.GroupContext.Extensions = Extensions{{Type: unknownExtension}} })))
 	}},
+	{CheckJoinerExtensions, "GREASE, which the joiner lists", func(s *scene) error {
+		x := ExtensionType(GREASE(4)[0])
+		e := s.person("e")
+		leaf := *e.pack.KeyPackage.LeafNode
+		leaf.Capabilities.Extensions = []ExtensionType{x}
+		info := s.info(s.b, func(g *GroupInfo) { g.GroupContext.Extensions = Extensions{{Type: x}} })
+		return second(JoinExternal(s.rand, &s.config, e.key, &leaf, info, ExternalOptions{}))
+	}},
 	{CheckExternalPub, "none", func(s *scene) error {
 		return second(s.outside(s.person("e"), must(s.b.GroupInfo(s.b.key, WelcomeOptions{}))(s)))
 	}},

@@ -2,7 +2,9 @@ package mls
 
 import (
 	"bytes"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -73,6 +75,12 @@ var leafRows = []row{
 	}},
 	{CheckLifetime, "no time given", func(s *scene) error {
 		return second(s.b.Commit(s.rand, s.b.key, CommitOptions{Proposals: []Proposal{&Add{KeyPackage: s.person("e").pack.KeyPackage}}}))
+	}},
+	{CheckLifetime, "no time given for a proposal", func(s *scene) error {
+		return second(s.b.Propose(s.rand, s.b.key, &Add{KeyPackage: s.person("e").pack.KeyPackage}, ProposeOptions{}))
+	}},
+	{CheckLifetime, "expired, at its proposer", func(s *scene) error {
+		return second(s.b.Propose(s.rand, s.b.key, &Add{KeyPackage: s.person("e").pack.KeyPackage}, ProposeOptions{Now: now + 86401}))
 	}},
 	{CheckLifetime, "expired, at its sender", func(s *scene) error {
 		o := CommitOptions{Proposals: []Proposal{&Add{KeyPackage: s.person("e").pack.KeyPackage}}, Now: now + 86401}
@@ -258,6 +266,13 @@ var leafRows = []row{
 			proposals: []Proposal{&GroupContextExtensions{Extensions: Extensions{{Type: unknownExtension}}}},
 		})
 	}},
+	{CheckGroupExtSupport, "GREASE, which all list and nobody supports", func(s *scene) error {
+		x := Extension{Type: ExtensionType(GREASE(4)[0])}
+		s = newScene(s.TB, GroupOptions{}, func(w *world) {
+			w.client = func(c *Client) { c.Capabilities.Extensions = []ExtensionType{x.Type} }
+		})
+		return s.process(forgery{proposals: []Proposal{&GroupContextExtensions{Extensions: Extensions{x}}}})
+	}},
 	{CheckPackageSuite, "version", func(s *scene) error {
 		return s.addPackage(s.repack(s.person("e"), func(k *KeyPackage) { k.Version = 2 }))
 	}},
@@ -292,4 +307,19 @@ func certificate(t testing.TB, key *SigningKey) []byte {
 	private := ed25519.NewKeyFromSeed(key.Bytes())
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "somebody"}, NotAfter: time.Unix(now, 0)}
 	return must(x509.CreateCertificate(rand.Reader, template, template, private.Public(), private))(t)
+}
+
+// certificateOf is a self-signed certificate of a fresh key, and the key as MLS
+// writes it.
+func certificateOf(t testing.TB, kind string) (der, key []byte) {
+	t.Helper()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Unix(now, 0)}
+	curve := map[string]elliptic.Curve{"p256": elliptic.P256(), "p384": elliptic.P384(), "p521": elliptic.P521()}[kind]
+	if curve == nil {
+		public, private, err := ed25519.GenerateKey(rand.Reader)
+		noError(t, "key", err)
+		return must(x509.CreateCertificate(rand.Reader, template, template, public, private))(t), public
+	}
+	private := must(ecdsa.GenerateKey(curve, rand.Reader))(t)
+	return must(x509.CreateCertificate(rand.Reader, template, template, private.Public(), private))(t), must(private.PublicKey.Bytes())(t)
 }

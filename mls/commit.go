@@ -49,7 +49,7 @@ type WelcomeOptions struct {
 	NoTree bool
 	// External puts in the key with which anybody may join.
 	External bool
-	// Extensions are further ones, such as the application's.
+	// Extensions are further ones, such as the application's, or GREASE.
 	Extensions Extensions
 }
 
@@ -139,9 +139,11 @@ func (e *Epoch) commit(rand io.Reader, key *SigningKey, o CommitOptions, by *aut
 	c := d.candidate(commit, items, s, message, next)
 	c.Cells, c.Message = cells, message
 	if len(d.added) > 0 {
-		c.Welcome, err = d.welcome(rand, newKey, secrets, path, next, o.Welcome)
+		if c.Welcome, err = d.welcome(rand, newKey, secrets, path, next, o.Welcome); err != nil {
+			return nil, err
+		}
 	}
-	return c, err
+	return c, nil
 }
 
 // propose gathers, validates and applies the proposals.

@@ -63,10 +63,7 @@ func (d *draft) checkFounder(leaf *LeafNode) error {
 	if err := d.parent.checkExtensions(d.context.Extensions); err != nil {
 		return err
 	}
-	rules := tree.Rules{
-		Suite: d.parent.suite, GroupID: d.context.GroupID, Extensions: d.context.Extensions,
-		MaxLifetime: d.parent.config.MaxLifetime,
-	}
+	rules := d.parent.rules(d.context.Extensions, 0)
 	if err := rules.Check(leaf, SourceKeyPackage, 0); err != nil {
 		return invalidTree(err)
 	}

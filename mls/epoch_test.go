@@ -3,6 +3,7 @@ package mls
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -286,15 +287,7 @@ func TestResumptionAndExternalPSKs(t *testing.T) {
 // Values that nobody knows are carried and ignored (RFC 9420 §13.4, §13.5).
 func TestGREASE(t *testing.T) {
 	w := newWorld(t, X25519AES128SHA256Ed25519)
-	w.client = func(c *Client) {
-		g := GREASE(3, 8, 14, 200)
-		c.Capabilities.CipherSuites = append(c.Capabilities.CipherSuites, CipherSuite(g[0]))
-		c.Capabilities.Extensions = append(c.Capabilities.Extensions, ExtensionType(g[1]), ExtensionType(g[2]))
-		c.Capabilities.Proposals = append(c.Capabilities.Proposals, ProposalType(g[3]))
-		c.Capabilities.Credentials = append(c.Capabilities.Credentials, CredentialType(g[0]))
-		c.Extensions = Extensions{{Type: ExtensionType(g[1]), Data: []byte("ignored")}}
-		c.Package = Extensions{{Type: ExtensionType(g[2])}}
-	}
+	w.client = func(c *Client) { c.GREASE = true }
 	first := w.create(w.person("a"), GroupOptions{})
 	b := w.person("b")
 	c := w.commit(first, CommitOptions{
@@ -302,10 +295,24 @@ func TestGREASE(t *testing.T) {
 		Welcome:   WelcomeOptions{Extensions: Extensions{{Type: ExtensionType(GREASE(7)[0]), Data: []byte("ignored")}}},
 	})
 	w.same(&member{first.person, c.Next}, &member{b, w.join(b, c.Welcome)})
-	for _, v := range GREASE(0, 14, 15, 255) {
-		if v&0x0f0f != 0x0a0a || v>>12 != v>>4&15 || v > 0xeaea {
+	k := b.pack.KeyPackage
+	lists := []int{len(k.LeafNode.Capabilities.CipherSuites), len(k.LeafNode.Capabilities.Extensions), len(k.LeafNode.Capabilities.Proposals), len(k.LeafNode.Capabilities.Credentials), len(k.LeafNode.Extensions), len(k.Extensions)}
+	if !slices.Equal(lists, []int{2, 1, 1, 3, 1, 1}) {
+		t.Errorf("lists of %v", lists)
+	}
+	seen := map[uint16]bool{}
+	for v := range 1 << 16 {
+		if isGREASE(uint16(v)) {
+			seen[uint16(v)] = true
+		}
+	}
+	for i := range 256 {
+		if v := GREASE(byte(i))[0]; !seen[v] {
 			t.Errorf("%04x is no GREASE value", v)
 		}
+	}
+	if len(seen) != 15 || !seen[0x0a0a] || !seen[0xeaea] || seen[0xfafa] {
+		t.Errorf("GREASE is %v", seen)
 	}
 }
 
@@ -354,5 +361,48 @@ func TestEpochIDIsWhatTheJoinerComputes(t *testing.T) {
 	context := e.Context()
 	if want := Hash([]byte("covey epoch v1"), wire.Marshal(&context), tag.Bytes()); e.ID() != want {
 		t.Errorf("id %v, want %x", e.ID(), want)
+	}
+}
+
+// A proposal type of the application's, supported by all who stay.
+func TestCustomProposals(t *testing.T) {
+	w := newWorld(t, X25519AES128SHA256Ed25519)
+	w.client = func(c *Client) {
+		if string(c.Credential.Identity) != "c" {
+			c.Capabilities.Proposals = []ProposalType{unknownProposal}
+		}
+	}
+	g := w.group(GroupOptions{}, "a", "b", "c")
+	ours := &Custom{Kind: unknownProposal, Data: []byte("ours")}
+	c := w.commit(g[0], CommitOptions{Proposals: []Proposal{&Remove{Removed: 2}, ours}, WireFormat: WirePublicMessage})
+	got := must(g[1].Process(c.Message, Received{}))(t)
+	if p, ok := got.Proposals[1].Proposal.(*Custom); !ok || p.Kind != unknownProposal || string(p.Data) != "ours" {
+		t.Errorf("got %v", got.Describe())
+	}
+	g = w.follow(g, 0, c)
+	c = w.commit(g[1], CommitOptions{Proposals: []Proposal{ours}, NoPath: true})
+	if c.Path {
+		t.Error("a type of the application's does not ask for a path")
+	}
+	w.follow(g, 1, c)
+}
+
+// Members with X.509 credentials, whose keys stand in their certificates.
+func TestX509(t *testing.T) {
+	w := newWorld(t, X25519AES128SHA256Ed25519)
+	a := w.create(w.person("a"), GroupOptions{})
+	b := w.person("b")
+	b.pack.KeyPackage = w.repack(b, func(k *KeyPackage) {
+		k.LeafNode.Credential = Credential{Type: CredentialX509, Certificates: [][]byte{certificate(t, b.key), []byte("the rest is the Authenticator's")}}
+	})
+	g := w.add([]*member{a}, 0, b)
+	w.say(g, 1, "certified")
+	for id, key := range map[CipherSuite]string{ // the form of a key in a certificate is that of a leaf
+		X25519AES128SHA256Ed25519: "ed25519", P256AES128SHA256P256: "p256", P384AES256SHA384P384: "p384", P521AES256SHA512P521: "p521",
+	} {
+		der, want := certificateOf(t, key)
+		got, err := certificateKey(der)
+		noError(t, "certificate", err)
+		equal(t, fmt.Sprintf("key of suite %d", id), got, want)
 	}
 }

@@ -1,6 +1,8 @@
 package mls
 
 import (
+	"slices"
+
 	"github.com/covey-p2p/covey/mls/internal/tree"
 	"github.com/covey-p2p/covey/mls/internal/wire"
 )
@@ -80,12 +82,28 @@ type externalPub struct{ key []byte }
 func (p *externalPub) Encode(w *wire.Writer) { w.Opaque(p.key) }
 func (p *externalPub) Decode(r *wire.Reader) { p.key = r.Opaque() }
 
-// GREASE makes values that every peer must ignore (RFC 9420 §13.5): one of the
-// fifteen for each random byte.
+// GREASE are the values that no client supports, sent so that peers stay used
+// to ignoring what they do not know (RFC 9420 §13.5): one of the fifteen for
+// each random byte.
 func GREASE(random ...byte) []uint16 {
 	out := make([]uint16, len(random))
 	for i, b := range random {
 		out[i] = uint16(b%15)<<12 | 0x0a00 | uint16(b%15)<<4 | 0x0a
 	}
 	return out
+}
+
+// isGREASE knows the values that a client lists and does not support.
+func isGREASE(v uint16) bool { return v&0x0f0f == 0x0a0a && v>>12 == v>>4&15 && v < 0xf000 }
+
+// grease adds one value to each list of a client's (RFC 9420 §13.5), and an
+// extension of random content to leaf and key package.
+func (c *Client) grease(random [7]byte) {
+	v, k := GREASE(random[:]...), &c.Capabilities
+	k.CipherSuites = append(slices.Clone(k.CipherSuites), CipherSuite(v[0]))
+	k.Extensions = append(slices.Clone(k.Extensions), ExtensionType(v[1]))
+	k.Proposals = append(slices.Clone(k.Proposals), ProposalType(v[2]))
+	k.Credentials = append(slices.Clone(k.Credentials), CredentialType(v[3]))
+	c.Extensions = append(slices.Clone(c.Extensions), Extension{Type: ExtensionType(v[1]), Data: random[4:5]})
+	c.Package = append(slices.Clone(c.Package), Extension{Type: ExtensionType(v[1]), Data: random[5:7]})
 }

@@ -149,7 +149,7 @@ func (o *ours) commit(add [][]byte, remove []string) ([]byte, []byte) {
 func (o *ours) enter(next *mls.Epoch) { o.epoch, o.heard, o.spoke = next, nil, false }
 
 func (o *ours) propose(p mls.Proposal) []byte {
-	sent, err := o.epoch.Propose(o.rand, o.key, p, mls.ProposeOptions{WireFormat: mls.WirePublicMessage})
+	sent, err := o.epoch.Propose(o.rand, o.key, p, mls.ProposeOptions{WireFormat: mls.WirePublicMessage, Now: unixNow()})
 	must(o.t, err)
 	o.heard = append(o.heard, sent.Proposed)
 	return sent.Message

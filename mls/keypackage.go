@@ -139,6 +139,7 @@ type Client struct {
 	Lifetime     Lifetime
 	Extensions   Extensions // of the leaf
 	Package      Extensions // of the key package around it
+	GREASE       bool       // list values that peers must ignore (RFC 9420 §13.5)
 }
 
 // DefaultCapabilities is what this package supports by itself: version and
@@ -163,6 +164,13 @@ func NewKeyPackage(rand io.Reader, key *SigningKey, c Client) (*OwnKeyPackage, e
 	}
 	if len(c.Capabilities.Versions) == 0 {
 		c.Capabilities = DefaultCapabilities(c.CipherSuite)
+	}
+	if c.GREASE {
+		var seven [7]byte
+		if _, err := io.ReadFull(rand, seven[:]); err != nil {
+			return nil, fmt.Errorf("mls: reading randomness: %w", err)
+		}
+		c.grease(seven)
 	}
 	for _, x := range c.Package { // receivers ignore what they do not know (§13.4)
 		if !x.Type.Default() && !slices.Contains(c.Capabilities.Extensions, x.Type) {

@@ -219,9 +219,9 @@ func (h *story) drawCommit(st *stage, by int) {
 
 func (h *story) how() ProposeOptions {
 	if h.chance(2, "public") {
-		return ProposeOptions{WireFormat: WirePublicMessage}
+		return ProposeOptions{WireFormat: WirePublicMessage, Now: now}
 	}
-	return ProposeOptions{}
+	return ProposeOptions{Now: now}
 }
 
 // drawRest adds what concerns nobody in particular.

@@ -57,7 +57,10 @@ func (e *Epoch) Found(rand io.Reader, key *SigningKey, own *OwnKeyPackage, o Gro
 	if err != nil {
 		return nil, err
 	}
-	return c, c.Next.checkMembers(usage, e)
+	if err := c.Next.checkMembers(usage, e); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // checkOrigin holds a joined group against the one it says it comes from

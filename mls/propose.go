@@ -15,6 +15,9 @@ type ProposeOptions struct {
 	AuthenticatedData []byte
 	WireFormat        WireFormat // zero is WirePrivateMessage
 	Padding           int
+	// Now, in seconds since the Unix epoch: needed where a member is to be
+	// added, whose key package is then validated (RFC 9420 §7.3).
+	Now uint64
 }
 
 // SentProposal is a proposal of one's own: what to send, what a commit refers
@@ -47,6 +50,11 @@ func (e *Epoch) Propose(rand io.Reader, key *SigningKey, p Proposal, o ProposeOp
 	if err != nil {
 		return nil, err
 	}
+	if add, ok := p.(*Add); ok {
+		if err := e.checkAdd(add.KeyPackage, o.Now); err != nil {
+			return nil, err
+		}
+	}
 	c := e.content(Sender{Type: SenderMember, Index: uint32(e.self)}, o.AuthenticatedData)
 	c.ContentType, c.Proposal = ContentProposal, p
 	w := o.WireFormat
@@ -57,6 +65,18 @@ func (e *Epoch) Propose(rand io.Reader, key *SigningKey, p Proposal, o ProposeOp
 	sent := &SentProposal{Proposed: e.proposed(s)}
 	sent.Message, sent.Cells, err = e.send(rand, s, o.Padding)
 	return sent, err
+}
+
+// checkAdd validates a key package before it is proposed.
+func (e *Epoch) checkAdd(k *KeyPackage, now uint64) error {
+	if now == 0 {
+		return fail(CheckLifetime, "no time given")
+	}
+	rules := e.rules(e.context.Extensions, now)
+	if err := k.check(&rules, 0); err != nil {
+		return err
+	}
+	return authenticate(&e.config, k.LeafNode, nil)
 }
 
 // ProposeUpdate proposes a new leaf for this member, with fresh keys. The

@@ -278,11 +278,8 @@ func (e *Epoch) checkInfo(info *GroupInfo, now uint64) error {
 	if err := e.checkExtensions(e.context.Extensions); err != nil {
 		return err
 	}
-	rules := &tree.Rules{
-		Suite: e.suite, GroupID: e.context.GroupID, Extensions: e.context.Extensions,
-		MaxLifetime: e.config.MaxLifetime, Now: now,
-	}
-	if err := e.tree.Verify(rules); err != nil {
+	rules := e.rules(e.context.Extensions, now)
+	if err := e.tree.Verify(&rules); err != nil {
 		return invalidTree(err)
 	}
 	for _, l := range e.tree.Members() {
@@ -316,10 +313,10 @@ func (e *Epoch) enter(k *epochSecrets, own *OwnKeyPackage, secrets *groupSecrets
 }
 
 // supportsAll wants every extension of the group among a client's own
-// (RFC 9420 §13.4).
+// (RFC 9420 §13.4), where GREASE does not count (§13.5).
 func supportsAll(own *Capabilities, list Extensions) error {
 	for _, x := range list {
-		if !x.Type.Default() && !slices.Contains(own.Extensions, x.Type) {
+		if !x.Type.Default() && (isGREASE(uint16(x.Type)) || !slices.Contains(own.Extensions, x.Type)) {
 			return fail(CheckJoinerExtensions, "0x%04x", uint16(x.Type))
 		}
 	}
