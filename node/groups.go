@@ -103,6 +103,8 @@ func (n *Node) newGroup(s *session.Session, starts session.Effects, joined time.
 type groupRow struct {
 	Joined int64 `cbor:"1,keyasint"` // Unix seconds
 	Left   bool  `cbor:"2,keyasint,omitempty"`
+	// Leave is the intent by which this node asked to go.
+	Leave session.IntentID `cbor:"3,keyasint"`
 }
 
 const groupRows = "n/"
@@ -443,8 +445,8 @@ func (g *Group) Histories(from uint64, back bool) iter.Seq2[session.History, err
 }
 
 // Leaving notes that this node asks to go, so that being taken out is no news.
-func (g *Group) Leaving() error {
-	row := session.Row{Key: g.tag, Value: encode(groupRow{Joined: g.joined.Unix(), Left: true})}
+func (g *Group) Leaving(id session.IntentID) error {
+	row := session.Row{Key: g.tag, Value: encode(groupRow{Joined: g.joined.Unix(), Left: true, Leave: id})}
 	return g.n.store.Put(groupRows, []session.Row{row})
 }
 

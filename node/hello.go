@@ -101,8 +101,8 @@ func (n *Node) SayHello(ctx context.Context, c people.Contact, device session.De
 			h.Stamp = &stamp
 			continue
 		}
-		after, err := n.book.Replied(device, c.Account, r, time.Now())
-		if err == nil && after.State == people.Known && c.State == people.Asked {
+		after, was, err := n.book.Replied(device, c.Account, r, time.Now())
+		if err == nil && after.State == people.Known && was == people.Asked {
 			n.TellContact(after, after.Called()+" is a contact now.")
 			n.presence.wake()
 		}

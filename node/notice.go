@@ -22,6 +22,11 @@ func (g *Group) report(notices []session.Notice) (events []api.Event, rows []ses
 		}
 		e.Group, e.At = g.ID(), time.UnixMilli(int64(n.At)).UTC()
 		events = append(events, e)
+		if row := g.row(); n.Kind == session.NoticeRemoved && row.Left { // which is how leaving ends
+			done, _ := g.operation(session.Notice{ID: row.Leave, State: session.StateFinal})
+			done.Group, done.At = e.Group, e.At
+			events = append(events, done)
+		}
 	}
 	for id, m := range moved {
 		rows = append(rows, session.Row{Key: mineRows + g.tag + "/" + hexOf(id[:]), Value: encode(m)},
@@ -279,10 +284,13 @@ func RoleName(r session.Role) api.Role {
 }
 
 // Left reports whether this node asked to go.
-func (g *Group) Left() bool {
-	var r groupRow
-	b, err := g.n.store.Get(groupRows, g.tag)
-	return err == nil && decode(b, &r) == nil && r.Left
+func (g *Group) Left() bool { return g.row().Left }
+
+func (g *Group) row() (r groupRow) {
+	if b, err := g.n.store.Get(groupRows, g.tag); err == nil && decode(b, &r) != nil {
+		r = groupRow{}
+	}
+	return r
 }
 
 // operations remembers how far changes have come, for questions about them.

@@ -63,7 +63,7 @@ func (b *Backend) Status(ctx context.Context) (api.Status, error) {
 			return s, err
 		}
 		s.Groups++
-		s.Unread += int(v.History - v.Read)
+		s.Unread += b.unread(g, &v)
 		s.Queued += v.Waiting
 		if v.Standing != session.TakingPart && v.Why != "" {
 			s.Trouble = append(s.Trouble, api.Sentence(g.Title()+": "+v.Why))

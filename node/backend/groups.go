@@ -44,7 +44,7 @@ func (b *Backend) showGroup(ctx context.Context, g *node.Group) (api.GroupDetail
 	out := api.GroupDetail{
 		Group: api.Group{
 			ID: g.ID(), Name: v.Name, State: groupState(g, &v), Members: len(v.Members), Epoch: g.EpochRef(v.Head, v.Number),
-			Agreed: v.Agreed, Rivals: v.Rivals, Unread: int(v.History - v.Read), Queued: v.Waiting, Seq: v.History, Joined: g.Joined(),
+			Agreed: v.Agreed, Rivals: v.Rivals, Unread: b.unread(g, &v), Queued: v.Waiting, Seq: v.History, Joined: g.Joined(),
 			Role: api.RoleMember,
 		},
 		Authenticator: hexOf(v.Proof), Alive: v.Alive, Roster: make([]api.Member, 0, len(v.Members)),
@@ -69,6 +69,26 @@ func (b *Backend) showGroup(ctx context.Context, g *node.Group) (api.GroupDetail
 		}
 	}
 	return out, nil
+}
+
+// maxUnread is where counting ends: nobody reads the difference.
+const maxUnread = 1000
+
+// unread counts what others have written since I read last.
+func (b *Backend) unread(g *node.Group, v *session.View) (n int) {
+	me := b.me().Account
+	if v.History == v.Read {
+		return 0
+	}
+	for h, err := range g.Histories(v.Read+1, false) {
+		if err != nil || n == maxUnread {
+			break
+		}
+		if h.Account != me {
+			n++
+		}
+	}
+	return n
 }
 
 func groupState(g *node.Group, v *session.View) api.GroupState {
@@ -183,7 +203,7 @@ func (b *Backend) mayAct(g *node.Group) error {
 		code, hint = api.CodeAlarm, "`covey group why "+g.Title()+"` says more."
 	}
 	why := v.Why
-	if why == "" {
+	if why == "" || v.Standing == session.TakenOut {
 		why = "you are not in " + g.Title() + " any more"
 	}
 	return api.NewError(code, api.Sentence(why), hint)
@@ -200,7 +220,7 @@ func (b *Backend) ChangeGroup(ctx context.Context, key api.Key, ref string, in a
 
 func (b *Backend) Leave(ctx context.Context, key api.Key, ref string) (api.Operation, error) {
 	return b.change(ctx, key, ref, func(g *node.Group, id session.IntentID) (session.Event, error) {
-		if err := g.Leaving(); err != nil {
+		if err := g.Leaving(id); err != nil {
 			return nil, node.StorageError(err)
 		}
 		return session.Leave{ID: id}, nil

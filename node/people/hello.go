@@ -160,26 +160,27 @@ func (b *Book) Ask(card Card, name, hello string, now time.Time) (Contact, error
 }
 
 // Replied takes the answer to a Hello of mine, from a device. It reports the
-// contact as it is then.
-func (b *Book) Replied(from session.Device, account session.Account, r Reply, now time.Time) (Contact, error) {
+// contact as it is then, and where it stood before.
+func (b *Book) Replied(from session.Device, account session.Account, r Reply, now time.Time) (Contact, State, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c, ok := b.contacts[account]
 	if !ok {
-		return Contact{}, ErrNoContact
+		return Contact{}, 0, ErrNoContact
 	}
-	if !r.Known || c.State != Asked && c.State != Known {
-		return c.clone(), nil
+	was := c.State
+	if !r.Known || was != Asked && was != Known {
+		return c.clone(), was, nil
 	}
 	cert, err := session.ReadCertificate(b.engine, r.Certificate, from)
 	if err != nil {
-		return Contact{}, err
+		return Contact{}, was, err
 	}
 	if cert.Account != account {
-		return Contact{}, session.ErrCertificate
+		return Contact{}, was, session.ErrCertificate
 	}
 	changed := c.clone()
 	changed.State, changed.Claims, changed.Secret, changed.Hello = Known, cert.Name, nil, ""
 	changed.saw(from, r.Addresses, now)
-	return changed.clone(), b.save(changed)
+	return changed.clone(), was, b.save(changed)
 }

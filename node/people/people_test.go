@@ -79,7 +79,7 @@ func (p *person) greet(t *testing.T, q *person, h Hello, at time.Time) (Reply, H
 	if r, err = ReadReply(r.Encode()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Replied(q.device, q.account, r, at); err != nil && !errors.Is(err, ErrNoContact) {
+	if _, _, err := p.Replied(q.device, q.account, r, at); err != nil && !errors.Is(err, ErrNoContact) {
 		t.Fatal(err)
 	}
 	return r, heard
@@ -226,7 +226,7 @@ func TestForgedHellosAreRefused(t *testing.T) {
 		t.Error("alice asked herself")
 	}
 	bob.Ask(Card{Account: alice.account, Device: alice.device}, "", "", now)
-	if _, err := bob.Replied(mallory.device, alice.account, Reply{Known: true, Certificate: mallory.cert}, now); err == nil {
+	if _, _, err := bob.Replied(mallory.device, alice.account, Reply{Known: true, Certificate: mallory.cert}, now); err == nil {
 		t.Error("mallory answered for alice")
 	}
 	if bob.state(alice) != Asked {
