@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -123,7 +122,7 @@ func (a *app) tailCommand() *cobra.Command {
 				}
 			}
 		}
-		return nil
+		return ctx.Err()
 	})
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with those to come")
 	c.Flags().IntVarP(&lines, "lines", "n", 10, "how many")
@@ -168,10 +167,7 @@ func (a *app) watchCommand() *cobra.Command {
 				return err
 			}
 		}
-		if err := cmd.Context().Err(); errors.Is(err, cmd.Context().Err()) && !once {
-			return err
-		}
-		return nil
+		return cmd.Context().Err()
 	})
 	f := c.Flags()
 	f.StringVar(&from, "from", "now", "cursor after which to begin; 0 is everything")
