@@ -72,7 +72,7 @@ func (g *Group) save(b *batch) error {
 	}
 	rows = append(rows, b.rows...)
 	rows = append(rows, extra...)
-	rows = append(rows, g.n.courier.rows(g, b.fx.Direct)...)
+	rows = append(rows, g.n.post.Take(b.fx.Direct)...)
 	rows = append(rows, entry.Rows()...)
 	err := g.n.store.Apply("", rows, b.fx.Erase)
 	entry.Done(err)
@@ -104,7 +104,7 @@ func (g *Group) act(b *batch) {
 		g.direct(d)
 	}
 	for _, f := range b.fx.Fetch {
-		g.fetch(f)
+		g.n.post.Fetch(g.id, f.Account)
 	}
 	if changes {
 		g.members()
@@ -188,7 +188,7 @@ func (g *Group) lost() {
 // direct sends a frame to one peer, or a Welcome to one device.
 func (g *Group) direct(d session.Direct) {
 	if d.Kind == session.DirectWelcome {
-		g.n.courier.wake() // its row is durable
+		g.n.post.Wake() // its row is durable
 		return
 	}
 	frame := append(g.route[:], d.Bytes...)

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/covey-p2p/covey/node/api"
 	"github.com/covey-p2p/covey/node/mesh"
+	"github.com/covey-p2p/covey/node/post"
 	"github.com/covey-p2p/covey/node/session"
 	"github.com/covey-p2p/covey/node/store"
 )
@@ -68,21 +68,14 @@ type Done struct {
 
 func hexOf(b []byte) string { return hex.EncodeToString(b) }
 
-// named derives names of a group for places where its id must not stand.
-func named(id session.GroupID, use string) []byte {
-	h := sha256.Sum256(append([]byte("covey group "+use), id[:]...))
-	return h[:16]
-}
-
 func (g *Group) prefix() string { return "g/" + g.tag + "/" }
 
 // ID is the group's id for faces: derived, so that what a person pastes
 // somewhere gives nothing away.
-func (g *Group) ID() string { return publicID(g.id) }
+func (g *Group) ID() string { return post.PublicID(g.id) }
 
-func publicID(id session.GroupID) string { return hexOf(named(id, "name")) }
-
-func (n *Node) sessionConfig() session.Config {
+// SessionConfig is what a session of this device is made with.
+func (n *Node) SessionConfig() session.Config {
 	return session.Config{Engine: n.engine, Self: n.self.Identity(), Rand: rand.Reader, Pace: n.config.Pace}
 }
 
@@ -90,7 +83,7 @@ func (n *Node) sessionConfig() session.Config {
 func (n *Node) newGroup(s *session.Session, starts session.Effects, joined time.Time) *Group {
 	id := s.Group()
 	g := &Group{
-		n: n, id: id, tag: hexOf(named(id, "rows")), route: route(named(id, "route")), joined: joined,
+		n: n, id: id, tag: hexOf(post.Named(id, "rows")), route: route(post.Named(id, "route")), joined: joined,
 		session: s, starts: starts, reads: make(map[session.IntentID]bool), met: make(map[peer.ID]bool),
 		net: make(chan session.Event, netQueue), local: make(chan *call, localQueue), timer: time.NewTimer(time.Hour),
 	}
@@ -142,7 +135,7 @@ func (n *Node) loadSession(prefix string) (*session.Session, session.Effects, er
 		}
 		rows = append(rows, row)
 	}
-	return session.Load(n.sessionConfig(), now(), rows)
+	return session.Load(n.SessionConfig(), now(), rows)
 }
 
 func (n *Node) enter(g *Group) {

@@ -10,6 +10,7 @@ import (
 	"github.com/covey-p2p/covey/node/api"
 	"github.com/covey-p2p/covey/node/mesh"
 	"github.com/covey-p2p/covey/node/people"
+	"github.com/covey-p2p/covey/node/post"
 	"github.com/covey-p2p/covey/node/session"
 )
 
@@ -46,7 +47,7 @@ func (n *Node) met(heard people.Heard) {
 	if heard.Group != "" {
 		if g := n.byName(heard.Group); g != nil {
 			n.Errand(func(ctx context.Context) {
-				if _, err := g.Do(ctx, session.Invite{ID: session.IntentID(named(g.id, "invitation by link "+hexOf(heard.Contact.Account[:]))), Account: heard.Contact.Account}); err != nil {
+				if _, err := g.Do(ctx, session.Invite{ID: session.IntentID(post.Named(g.id, "invitation by link "+hexOf(heard.Contact.Account[:]))), Account: heard.Contact.Account}); err != nil {
 					n.log.Warn("somebody with a link to a group could not be invited", "err", err)
 				}
 			})

@@ -18,29 +18,9 @@ const (
 	// maxGroups bounds the groups of a node: each is a goroutine and a session
 	// in memory.
 	maxGroups = 1024
-	// maxInvitations bounds the invitations that wait for an answer, and
-	// invitationLife how long they do: the key packages they answer live as
-	// long.
-	maxInvitations = 64
-	invitationLife = 30 * 24 * time.Hour
-	// maxWelcome is the size of a Welcome on a stream, in bytes: one for a tree
-	// of 10,000 members fits.
-	maxWelcome = 4 << 20
-	// maxPackages bounds the key packages given out and not used yet;
-	// packageLife is how long one is kept for its Welcome.
-	maxPackages = 512
-	packageLife = 30 * 24 * time.Hour
-	// packageEvery is how often one peer may ask for a key package.
-	packageEvery = 2 * time.Second
-	// packageReply is the size of an answer with a key package, in bytes.
-	packageReply = 16 << 10
 	// errandsAtOnce is how many Welcomes, key packages and hellos are fetched
 	// or carried at a time; each waits for somebody else's machine.
 	errandsAtOnce = 32
-	// retryWelcome is how often a Welcome that could not be delivered is tried
-	// again, besides whenever its device comes up; welcomeLife is how long.
-	retryWelcome = 2 * time.Minute
-	welcomeLife  = 14 * 24 * time.Hour
 	// retryHello is how often somebody who has not answered is greeted again.
 	retryHello = 10 * time.Minute
 

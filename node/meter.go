@@ -66,6 +66,7 @@ var (
 	descParcels   = desc("welcomes_waiting", "Welcomes that wait to be delivered.")
 	descBatches   = desc("store_batches_total", "Durable batches written.")
 	descEvents    = desc("events_total", "Events in the log.")
+	descPost      = desc("directory_total", "What the DHT's node and the mailbox did, took, refused and dropped.", "what")
 	descBytes     = desc("net_bytes_total", "Bytes over the network.", "direction")
 )
 
@@ -86,7 +87,7 @@ func (m *meter) Collect(out chan<- prometheus.Metric) {
 	m.mu.Lock()
 	counter(descPublished, m.sent)
 	m.mu.Unlock()
-	if m.n.mesh == nil || m.n.presence == nil {
+	if m.n.mesh == nil || m.n.presence == nil || m.n.post == nil {
 		return
 	}
 	alive, rivals := 0, 0
@@ -102,10 +103,14 @@ func (m *meter) Collect(out chan<- prometheus.Metric) {
 	direct, relayed := m.n.presence.count()
 	gauge(descPeers, float64(direct), "direct")
 	gauge(descPeers, float64(relayed), "relay")
-	gauge(descPackages, float64(m.n.packages.count()))
-	gauge(descParcels, float64(m.n.courier.waiting()))
+	gauge(descPackages, float64(m.n.post.Packages()))
+	gauge(descParcels, float64(m.n.post.Waiting()))
 	counter(descBatches, m.n.store.Stats().Batches)
 	counter(descEvents, m.n.journal.Cursor())
+	_, counts, _ := m.n.post.Counts()
+	for what, n := range counts {
+		counter(descPost, n, what)
+	}
 	in, sent := m.n.mesh.Traffic()
 	counter(descBytes, uint64(in), "in")
 	counter(descBytes, uint64(sent), "out")

@@ -16,6 +16,7 @@ import (
 	"github.com/covey-p2p/covey/node/journal"
 	"github.com/covey-p2p/covey/node/mesh"
 	"github.com/covey-p2p/covey/node/people"
+	"github.com/covey-p2p/covey/node/post"
 	"github.com/covey-p2p/covey/node/session"
 	"github.com/covey-p2p/covey/node/store"
 )
@@ -29,6 +30,7 @@ type Config struct {
 
 	Listen    []string // multiaddresses; empty for any port on all interfaces
 	Bootstrap []string // multiaddresses of peers to dial at the start
+	DHT       DHT      // of the network's own: whether to take part, and how
 	Multicast bool     // find nodes on the local network
 	MapPorts  bool     // ask the router for a port
 	Relay     bool     // be reached through relays, and punch holes
@@ -43,6 +45,17 @@ type Config struct {
 	Extra    []libp2p.Option      // simulated links, in tests
 }
 
+// DHT says how a node takes part in the network's DHT, and so in its mailboxes.
+type DHT string
+
+// Ways to take part.
+const (
+	DHTAuto   DHT = "auto"   // serve, unless nobody can reach us; also the empty value
+	DHTServer DHT = "server" // serve whatever is known: on one machine or one network
+	DHTClient DHT = "client" // ask only: for a node that is seldom up
+	DHTOff    DHT = "off"
+)
+
 // Node is a running node.
 type Node struct {
 	config  Config
@@ -56,8 +69,7 @@ type Node struct {
 	engine   session.Engine
 	self     *people.Self
 	presence *presence
-	packages *packages
-	courier  *courier
+	post     *post.Office
 	ops      *operations
 	errands  chan struct{} // a place per errand under way
 	meter    *meter
@@ -79,6 +91,11 @@ type Node struct {
 func Start(c Config) (_ *Node, err error) {
 	if c.Network == "" {
 		c.Network = "main"
+	}
+	switch c.DHT {
+	case "", DHTAuto, DHTServer, DHTClient, DHTOff:
+	default:
+		return nil, api.NewError(api.CodeUsage, fmt.Sprintf("%q is no way to take part in the DHT.", c.DHT), "Say auto, server, client or off.")
 	}
 	n := &Node{
 		config: c, log: c.Log, started: time.Now(), engine: session.MLS{},
@@ -103,7 +120,7 @@ func Start(c Config) (_ *Node, err error) {
 		return nil, err
 	}
 	n.done.Go(n.presence.run)
-	n.done.Go(n.courier.run)
+	n.done.Go(func() { n.post.Run(n.ctx) })
 	n.done.Go(n.tidy)
 	for _, g := range n.list() {
 		g.start()
@@ -124,12 +141,6 @@ func (n *Node) open() (err error) {
 		return err
 	}
 	if n.book, err = people.Open(n.store, n.engine, n.self.Identity().Account); err != nil {
-		return err
-	}
-	if n.packages, err = openPackages(n); err != nil {
-		return err
-	}
-	if n.courier, err = openCourier(n); err != nil {
 		return err
 	}
 	return n.loadGroups()
@@ -154,9 +165,15 @@ func (n *Node) connect() error {
 		return err
 	}
 	n.mesh.Serve("hello", people.MaxMessage, n.hear)
-	n.mesh.Serve("key-package", 64, n.packages.answer)
 	n.mesh.Serve("where", whereMessage, n.where)
-	n.mesh.Serve("deliver", maxWelcome, n.courier.receive)
+	n.post, err = post.Open(post.Config{
+		Node: n, Engine: n.engine, Self: n.self, Book: n.book, Store: n.store, Journal: n.journal, Mesh: n.mesh, Log: n.log,
+		Network: n.config.Network, AskAlways: n.config.AskAlways,
+		Directory: n.config.DHT != DHTOff, Client: n.config.DHT == DHTClient, Server: n.config.DHT == DHTServer,
+	})
+	if err != nil {
+		return err
+	}
 	for _, a := range n.config.Bootstrap {
 		info, err := peer.AddrInfoFromString(a)
 		if err != nil {
@@ -212,7 +229,7 @@ func (n *Node) tidy() {
 			return
 		case <-tick.C:
 		}
-		if err := errors.Join(n.journal.Trim(), n.packages.expire(), n.courier.expire(), n.store.Tidy()); err != nil {
+		if err := errors.Join(n.journal.Trim(), n.post.Expire(), n.store.Tidy()); err != nil {
 			n.log.Warn("the hourly chores were not all done", "err", err)
 		}
 	}
@@ -229,8 +246,11 @@ func (n *Node) Stop() error {
 		if n.journal != nil {
 			n.journal.Close()
 		}
+		if n.post != nil {
+			err = n.post.Close()
+		}
 		if n.mesh != nil {
-			err = n.mesh.Close()
+			err = errors.Join(err, n.mesh.Close())
 		}
 		n.done.Wait()
 		if n.store != nil {

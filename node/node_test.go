@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/covey-p2p/covey/node"
 	"github.com/covey-p2p/covey/node/api"
 )
 
@@ -203,5 +204,31 @@ func TestThirtyNodes(t *testing.T) {
 			w.send(n, "room", texts[i])
 		}
 		w.hears("room", names, texts...)
+	})
+}
+
+// An invitation reaches somebody who was away although the inviter has gone
+// when they come back and two of the holders have crashed.
+func TestInvitationByMailbox(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		names := []string{"alice", "bob", "p1", "p2", "p3", "p4", "p5", "p6"}
+		w := newWorldWith(t, node.DHTServer, names...)
+		w.introduce("alice", names[1:]...)
+		w.introduce("bob", names[2:]...)
+		time.Sleep(time.Minute) // bundles are published
+		w.crash("bob")
+		time.Sleep(time.Minute)
+		if _, err := w.api("alice").CreateGroup(t.Context(), api.NewKey(), api.NewGroup{Name: "room", Invite: []string{"bob"}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		w.crash("alice")
+		w.crash("p1")
+		w.crash("p2")
+		w.restart("bob")
+		w.until(10*time.Minute, "bob in the group", func() bool {
+			g, err := w.api("bob").Group(t.Context(), "room")
+			return err == nil && g.Members == 2
+		})
 	})
 }

@@ -83,6 +83,7 @@ func (p *presence) run() {
 		if fresh := p.n.acquaintances(); !maps.EqualFunc(known, fresh, func(_, _ []ma.Multiaddr) bool { return true }) {
 			known = fresh
 			p.know(fresh)
+			p.n.mind()
 		}
 		for _, g := range p.n.list() {
 			g.meet(p.connected())
@@ -150,7 +151,7 @@ func (p *presence) take(c change) {
 	}
 	p.tell(c, device)
 	if c.up {
-		p.n.courier.arrived(device)
+		p.n.post.Arrived(device)
 		p.n.greet(device)
 		p.n.mesh.Ponder()
 	}

@@ -66,7 +66,7 @@ func (n *Node) byName(id string) *Group {
 
 // Create founds a group.
 func (n *Node) Create(name string) (*Group, error) {
-	s, fx, err := session.Create(n.sessionConfig(), now(), name)
+	s, fx, err := session.Create(n.SessionConfig(), now(), name)
 	if err != nil {
 		return nil, api.NewError(api.CodeUsage, api.Sentence(err.Error()), "")
 	}
@@ -80,18 +80,29 @@ func (n *Node) Path(d session.Device) (api.Path, bool) { return n.presence.path(
 func (n *Node) Connected() (direct, relayed int) { return n.presence.count() }
 
 // Invitations are those that wait for an answer, the oldest first.
-func (n *Node) Invitations() []api.Invitation { return n.courier.list() }
+func (n *Node) Invitations() []api.Invitation { return n.post.Invitations() }
 
 // Answer joins or declines an invitation; declining returns no group.
 func (n *Node) Answer(invitation string, accept bool) (*Group, error) {
-	return n.courier.answer(invitation, accept)
+	id, err := n.post.Answer(invitation, accept)
+	if err != nil || !accept {
+		return nil, err
+	}
+	return n.group(id), nil
+}
+
+// Table is how many peers the DHT's routing table has; false where this node
+// takes no part.
+func (n *Node) Table() (int, bool) {
+	table, _, runs := n.post.Counts()
+	return table, runs
 }
 
 // Operation is how far a change has come.
 func (n *Node) Operation(id string) (api.Operation, bool) { return n.ops.get(id) }
 
 // KeyPackages is how many are given out and not used yet.
-func (n *Node) KeyPackages() int { return n.packages.count() }
+func (n *Node) KeyPackages() int { return n.post.Packages() }
 
 // Drops is everything that was dropped since the start, by reason.
 func (n *Node) Drops() map[string]uint64 { return n.meter.dropped() }

@@ -15,6 +15,8 @@ import (
 // Members of a group tell each other where other members of it are: a newcomer
 // knows nobody's address but its inviter's.
 
+const wireVersion = 1
+
 type question struct {
 	Version uint8          `cbor:"1,keyasint"`
 	Device  session.Device `cbor:"2,keyasint"`
@@ -58,7 +60,7 @@ func (n *Node) share(a, b peer.ID) bool {
 }
 
 // find looks a peer's addresses up for the mesh, by asking connected members of
-// a group that it is in.
+// a group that it is in, then the DHT.
 func (n *Node) find(ctx context.Context, p peer.ID) (peer.AddrInfo, error) {
 	d, ok := mesh.PublicOf(p)
 	if !ok {
@@ -85,7 +87,13 @@ func (n *Node) find(ctx context.Context, p peer.ID) (peer.AddrInfo, error) {
 			return peer.AddrInfo{ID: p, Addrs: addrs}, nil
 		}
 	}
-	return peer.AddrInfo{}, errNowhere
+	var secrets [][]byte
+	for _, g := range n.list() {
+		if topics := g.View().Topics; g.Admits(p) && len(topics) > 0 {
+			secrets = append(secrets, topics[0][:])
+		}
+	}
+	return n.post.FindPeer(ctx, p, secrets)
 }
 
 var errNowhere = errors.New("nobody who is reachable knows an address")

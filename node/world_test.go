@@ -24,6 +24,7 @@ type world struct {
 	apis  []api.Backend
 	dirs  []string
 	names []string
+	dht   node.DHT
 }
 
 // bubble runs a test in virtual time.
@@ -32,8 +33,10 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 	synctest.Test(t, f)
 }
 
-func newWorld(t *testing.T, names ...string) *world {
-	w := &world{t: t, net: simlink.New(20*time.Millisecond, 1), names: names}
+func newWorld(t *testing.T, names ...string) *world { return newWorldWith(t, node.DHTOff, names...) }
+
+func newWorldWith(t *testing.T, dht node.DHT, names ...string) *world {
+	w := &world{t: t, net: simlink.New(20*time.Millisecond, 1), names: names, dht: dht}
 	for i := range names {
 		w.nodes, w.apis, w.dirs = append(w.nodes, nil), append(w.apis, nil), append(w.dirs, t.TempDir())
 		w.start(i)
@@ -57,7 +60,7 @@ func (w *world) start(i int) {
 	}
 	log := slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: level})).With("node", w.names[i])
 	n, err := node.Start(node.Config{
-		Log: log, Dir: w.dirs[i], Name: w.names[i], Network: "test", Listen: []string{simlink.Address(i)}, Extra: w.net.Host(),
+		Log: log, Dir: w.dirs[i], Name: w.names[i], Network: "test", DHT: w.dht, Listen: []string{simlink.Address(i)}, Extra: w.net.Host(),
 	})
 	if err != nil {
 		w.t.Fatalf("start %s: %v", w.names[i], err)

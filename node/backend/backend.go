@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -220,6 +221,9 @@ func (b *Backend) Net(context.Context) (api.Net, error) {
 		if h.Network().Connectedness(p) != network.NotConnected {
 			out.Connected++
 		}
+	}
+	if table, runs := n.Table(); runs {
+		out.DHT, out.Table = string(cmp.Or(n.Config().DHT, node.DHTAuto)), table
 	}
 	out.BytesIn, out.BytesOut = n.Mesh().Traffic()
 	return out, nil

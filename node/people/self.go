@@ -97,3 +97,6 @@ func (s *Self) Rename(name string) error {
 	s.row, s.id = row, id
 	return nil
 }
+
+// AccountSeed is the seed of the account's key. It is not to be kept.
+func (s *Self) AccountSeed() []byte { return s.row.Account }

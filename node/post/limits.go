@@ -1,0 +1,40 @@
+package post
+
+import "time"
+
+const (
+	// maxInvitations bounds the invitations that wait for an answer, and
+	// invitationLife how long they do: the key packages they answer live as
+	// long.
+	maxInvitations = 64
+	invitationLife = 30 * 24 * time.Hour
+	// maxWelcome is the size of a delivery, in bytes: a Welcome into a tree of
+	// 10,000 members fits.
+	maxWelcome = 4 << 20
+	// maxPackages bounds the key packages given out and not used yet;
+	// packageLife is how long one is kept for its Welcome.
+	maxPackages = 512
+	packageLife = 45 * 24 * time.Hour
+	// packageEvery is how often one peer may ask for a key package.
+	packageEvery = 2 * time.Second
+	// packageReply is the size of an answer with a key package, in bytes.
+	packageReply = 16 << 10
+	// retryEvery is how often what could not be delivered or fetched is tried
+	// again, besides whenever a device of concern comes up; parcelLife is how
+	// long.
+	retryEvery = 2 * time.Minute
+	parcelLife = 14 * 24 * time.Hour
+	// leaveAfter is how many attempts at a parcel fail before it is left in
+	// mailboxes, besides going on trying.
+	leaveAfter = 1
+	// pollEvery is how often this device looks into its mailbox; pollDays is
+	// how many days back it then looks, as the first poll has looked further.
+	pollEvery = time.Hour
+	pollDays  = 2
+	// pollPeer is how often one peer that comes is asked what it holds.
+	pollPeer = time.Hour
+	// publishEvery is how often the bundle is made anew, with fresh packages.
+	publishEvery = 7 * 24 * time.Hour
+	// maxFriends is how many contacts and members an item is left with.
+	maxFriends = 8
+)

@@ -1,0 +1,157 @@
+package post
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/covey-p2p/covey/discovery/record"
+	"github.com/covey-p2p/covey/node/people"
+	"github.com/covey-p2p/covey/node/session"
+)
+
+// Key packages that this device has given out. The private half of each is
+// durable before the public one leaves, so that a Welcome that answers it can
+// be opened whenever it comes.
+
+type givenPackage struct {
+	Public  []byte `cbor:"1,keyasint"`
+	Private []byte `cbor:"2,keyasint"`
+	Made    int64  `cbor:"3,keyasint"` // Unix seconds
+	Where   place  `cbor:"4,keyasint"`
+}
+
+// place is where a package was given out.
+type place uint8
+
+const (
+	toPeer     place = iota + 1 // to somebody who asked
+	inBundle                    // for one use, in the bundle
+	lastResort                  // for any number of uses, in the bundle
+)
+
+const packageRows = "me/kp/"
+
+func nameOf(b ...[]byte) string {
+	h := sha256.New()
+	for _, x := range b {
+		h.Write(x)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func now() session.Time { return session.Time(time.Now().UnixMilli()) }
+
+// pack makes key packages that are durable when they are returned.
+func (o *Office) pack(where place, count int) ([][]byte, error) {
+	var rows []session.Row
+	fresh := make(map[string]givenPackage)
+	var out [][]byte
+	for range count {
+		kp, err := o.c.Engine.NewKeyPackage(o.c.Self.Identity(), now(), rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		g := givenPackage{Public: kp.Public, Private: kp.Private, Made: time.Now().Unix(), Where: where}
+		key := nameOf(kp.Public)
+		fresh[key] = g
+		rows = append(rows, session.Row{Key: key, Value: encode(g)})
+		out = append(out, kp.Public)
+	}
+	if err := o.c.Store.Put(packageRows, rows); err != nil {
+		return nil, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for key, g := range fresh {
+		o.given[key] = g
+	}
+	return out, nil
+}
+
+// packed are the packages given out, the newest first.
+func (o *Office) packed() (all []givenPackage) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, g := range o.given {
+		all = append(all, g)
+	}
+	slices.SortFunc(all, func(a, b givenPackage) int {
+		return cmp.Or(cmp.Compare(b.Made, a.Made), slices.Compare(a.Public, b.Public))
+	})
+	return all
+}
+
+func keys(all []givenPackage) []session.Package {
+	out := make([]session.Package, len(all))
+	for i, g := range all {
+		out[i] = session.Package{Public: g.Public, Private: g.Private}
+	}
+	return out
+}
+
+// Packages is how many are given out and not used yet.
+func (o *Office) Packages() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.given)
+}
+
+// spent is the row by which a package ends that has been used; forget follows
+// once it is durable. The one for any number of uses does not end by use: the
+// bundle is made anew instead.
+func spent(g givenPackage) []session.Row {
+	if g.Where == lastResort {
+		return nil
+	}
+	return []session.Row{{Key: packageRows + nameOf(g.Public)}}
+}
+
+func (o *Office) forget(g givenPackage) {
+	if g.Where == toPeer {
+		o.mu.Lock()
+		delete(o.given, nameOf(g.Public))
+		o.mu.Unlock()
+		return
+	}
+	if g.Where == inBundle {
+		o.mu.Lock()
+		delete(o.given, nameOf(g.Public))
+		o.mu.Unlock()
+	}
+	o.publish() // others must not take it again
+}
+
+// fresh gives a key package to a peer that asks, now and then. Anybody may
+// ask: a package lets nobody do more than offer a Welcome, which waits for
+// consent and costs a stranger a stamp.
+func (o *Office) fresh(_ context.Context, from peer.ID, id record.Identity) []byte {
+	me := o.c.Self.Identity()
+	if id != record.Identity(me.Account) && id != record.Identity(me.Device) {
+		return nil
+	}
+	if c, ok := o.contactOf(from); ok && c.State == people.Blocked {
+		return nil
+	}
+	o.mu.Lock()
+	soon := time.Since(o.asked[from]) < packageEvery
+	full := len(o.given) >= maxPackages
+	o.asked[from] = time.Now()
+	o.mu.Unlock()
+	if soon || full {
+		o.node.Drop("a request for a key package: too many")
+		return nil
+	}
+	out, err := o.pack(toPeer, 1)
+	if err != nil {
+		o.log.Error("no key package could be made", "err", err)
+		return nil
+	}
+	return out[0]
+}

@@ -1,0 +1,100 @@
+package post
+
+import (
+	"context"
+	"time"
+
+	"github.com/covey-p2p/covey/discovery/record"
+	"github.com/covey-p2p/covey/node/mesh"
+	"github.com/covey-p2p/covey/node/session"
+)
+
+// want is a session that needs key packages of an account.
+type want struct {
+	group   session.GroupID
+	account session.Account
+}
+
+// chase is how getting them goes.
+type chase struct {
+	since time.Time
+	under bool
+}
+
+// Fetch gets key packages of an account for a group: as soon as there is one,
+// however long that takes. An invitation to somebody who has left none behind
+// waits for them. A session that is taken up again asks again by itself.
+func (o *Office) Fetch(group session.GroupID, account session.Account) {
+	w := want{group, account}
+	o.mu.Lock()
+	if o.wanted[w] == nil {
+		o.wanted[w] = &chase{since: time.Now()}
+	}
+	o.mu.Unlock()
+	o.Wake()
+}
+
+// seekDue tries to get what is wanted.
+func (o *Office) seekDue() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for w, c := range o.wanted {
+		if c.under {
+			continue
+		}
+		c.under = o.node.Errand(func(ctx context.Context) {
+			got := o.find(ctx, w.account)
+			o.mu.Lock()
+			c.under = false
+			done := len(got) > 0 || time.Since(c.since) > parcelLife
+			if done {
+				delete(o.wanted, w)
+			}
+			o.mu.Unlock()
+			if done {
+				o.node.Fetched(w.group, session.Fetched{Account: w.account, KeyPackages: got})
+			}
+		})
+	}
+}
+
+// find gets a key package of every device of an account: from devices that are
+// known, else through the DHT. Each is checked to be the account's own.
+func (o *Office) find(ctx context.Context, a session.Account) [][]byte {
+	var out [][]byte
+	have := make(map[session.Device]bool)
+	take := func(kp []byte) {
+		leaf, err := o.c.Engine.ReadKeyPackage(kp, now())
+		if err == nil {
+			var cert session.Certificate
+			if cert, err = session.ReadCertificate(o.c.Engine, leaf.Certificate, leaf.Device); err == nil && cert.Account != a {
+				err = session.ErrCertificate
+			}
+		}
+		if err != nil {
+			o.node.Drop("a key package that is not the account's")
+			return
+		}
+		if !have[leaf.Device] {
+			have[leaf.Device] = true
+			out = append(out, kp)
+		}
+	}
+	for _, d := range o.node.DevicesOf(a) {
+		if id, ok := mesh.PeerOf(d); ok {
+			if kp, err := o.c.Mesh.Ask(ctx, id, "kp", d[:], packageReply); err == nil {
+				take(kp)
+			}
+		}
+	}
+	if o.directory != nil {
+		invitees, err := o.directory.KeyPackages(ctx, record.Identity(a))
+		if err != nil {
+			o.log.Debug("the directory knows no key package", "err", err)
+		}
+		for _, v := range invitees {
+			take(v.KeyPackage)
+		}
+	}
+	return out
+}
