@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -49,7 +48,7 @@ func (a *app) serve(name string, logTo io.Writer) (*server, error) {
 	}
 	n, err := node.Start(node.Config{
 		Extra: extra,
-		Dir:   a.dir, Name: name, Network: s.get("network"), Version: version(),
+		Dir:   a.dir, Name: name, Network: s.get("network"), DHT: node.DHT(s.get("dht")), Version: version(),
 		Listen: s.list("listen"), Bootstrap: s.list("bootstrap"), Multicast: s.is("multicast"), MapPorts: s.is("map-ports"),
 		Relay: s.is("relay"), Serve: s.is("serve-relay"), Probe: s.is("probe"), AskAlways: s.is("ask-always"),
 		Key: key, Registry: registry, Log: slog.New(slog.NewTextHandler(logTo, &slog.HandlerOptions{Level: level})),
@@ -95,13 +94,8 @@ func (a *app) storeKey() (store.Key, error) {
 
 // stop ends the socket and the node.
 func (s *server) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	// Streams of events do not end by themselves; the node cuts them.
-	shut := make(chan struct{})
-	go func() { defer close(shut); s.http.Shutdown(ctx) }()
+	// The socket goes last: whoever waits for it to go may open the directory.
 	err := s.node.Stop()
-	<-shut
 	s.http.Close()
 	if e := <-s.done; !errors.Is(e, http.ErrServerClosed) {
 		err = errors.Join(err, e)

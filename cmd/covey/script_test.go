@@ -57,7 +57,7 @@ func setUp(env *testscript.Env) error {
 	sum := sha256.Sum256([]byte(env.WorkDir))
 	for k, v := range map[string]string{
 		"NETWORK": "test-" + hex.EncodeToString(sum[:4]), "LISTEN": "/ip4/127.0.0.1/udp/0/quic-v1",
-		"MULTICAST": "false", "MAP_PORTS": "false", "RELAY": "false", "PROBE": "false", "DIR": filepath.Join(env.WorkDir, "me"),
+		"MULTICAST": "false", "MAP_PORTS": "false", "RELAY": "false", "PROBE": "false", "DHT": "off", "DIR": filepath.Join(env.WorkDir, "me"),
 	} {
 		env.Setenv("COVEY_"+k, v)
 	}
@@ -109,7 +109,7 @@ func cmdEventually(ts *testscript.TestScript, neg bool, args []string) {
 		c := exec.Command(self, args[1:]...)
 		c.Dir = ts.MkAbs(".")
 		c.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"))
-		for _, k := range []string{"NETWORK", "LISTEN", "MULTICAST", "MAP_PORTS", "RELAY", "PROBE", "DIR"} {
+		for _, k := range []string{"NETWORK", "LISTEN", "MULTICAST", "MAP_PORTS", "RELAY", "PROBE", "DHT", "DIR"} {
 			c.Env = append(c.Env, "COVEY_"+k+"="+ts.Getenv("COVEY_"+k))
 		}
 		out, err := c.CombinedOutput()

@@ -33,6 +33,7 @@ var known = []setting{
 	{name: "network", fallback: "main", help: "nodes of other networks are never spoken to", advanced: true},
 	{name: "listen", help: "multiaddresses to listen on, separated by commas (default: all interfaces, a port of its own)", advanced: true},
 	{name: "bootstrap", help: "multiaddresses of peers to dial at the start, separated by commas", advanced: true},
+	{name: "dht", fallback: "auto", help: "part in the network's DHT: auto, server (on one machine or network), client, off", advanced: true},
 	{name: "multicast", fallback: "true", help: "find nodes on the local network", yesNo: true, advanced: true},
 	{name: "map-ports", fallback: "true", help: "ask the router for a port", yesNo: true, advanced: true},
 	{name: "relay", fallback: "true", help: "be reached through relays, and punch holes from there", yesNo: true, advanced: true},
