@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -24,6 +25,7 @@ import (
 //	deaf                 hears nothing of the group from now on, and speaks
 //	replay RATE          says again, so many times a second, what anybody said,
 //	                     in every group it is in
+//	drip RATE            renews its keys that often, cooled down or not
 //	flood RATE           says that many envelopes a second that nobody can open
 //	malform NODE…        makes commits that the nodes named cannot open
 //	censor NODE…         drops what these say unread: their intents wait for
@@ -99,15 +101,15 @@ func newByzantine(s *seat, how string, args []string) (*byzantine, error) {
 			after, err = duration(1)
 			b.begin = func() error { return b.private(n, after) }
 		}
-	case "replay", "flood":
+	case "replay", "flood", "drip":
 		var rate int
 		if rate, err = number(0); err == nil && rate <= 0 {
 			err = fmt.Errorf("a rate is above zero")
 		}
-		do := map[string]func(int){"replay": b.replay, "flood": b.garbage}[how]
+		do := map[string]func(int){"replay": b.replay, "flood": b.garbage, "drip": b.drip}[how]
 		b.begin = func() error { b.repeat(rate, do); return nil }
 	default:
-		return nil, fmt.Errorf("no way to misbehave called %q: there are mute, withhold, equivocate, twofaced, private, deaf, replay, flood, malform, censor", how)
+		return nil, fmt.Errorf("no way to misbehave called %q: there are mute, withhold, equivocate, twofaced, private, deaf, replay, flood, drip, malform, censor", how)
 	}
 	return b, err
 }
@@ -305,6 +307,44 @@ func (b *byzantine) garbage(n int) {
 	junk[0], junk[1] = 1, byte(1+luck.IntN(2)) // version, kind
 	junk[2], junk[3] = 0, 0                    // an epoch number not far away
 	b.s.n.w.topics[b.s.group.name].publish(b.s.n.idx, junk)
+}
+
+// drip commits on the head, without a session that would know better.
+func (b *byzantine) drip(n int) {
+	head := b.s.head
+	for _, o := range b.s.n.w.nodes { // it is nobody's fool: it builds on what others stand at
+		if s := o.seats[b.s.group.name]; s != nil && s.live && s.byz == nil && s.head != (session.EpochID{}) {
+			head = s.head
+			break
+		}
+	}
+	e := b.s.eng.state(head)
+	if e == nil {
+		return
+	}
+	luck := NewRand(b.s.n.w.seed, "drip", b.s.n.name, itoa(n))
+	if built, err := e.Commit(session.Edit{}, luck); err == nil {
+		b.s.saw(e, built.Applied)
+		b.tell(func(int) bool { return true }, b.forge(e, 1, built.Commit, luck))
+	}
+}
+
+// forge seals bytes as an envelope of an epoch, as every member can: inner is 1
+// for a commit, 2 for a message. It is written after what the session's package
+// documentation says of envelopes, and uses none of the session's code.
+func (b *byzantine) forge(e session.Epoch, inner byte, body []byte, luck *Rand) []byte {
+	head := binary.BigEndian.AppendUint32([]byte{1, 1}, uint32(e.Number()))
+	head = append(head, e.Export("covey branch tag", 16)...)
+	plain := binary.BigEndian.AppendUint32([]byte{inner}, uint32(len(body)))
+	plain = append(plain, body...)
+	for len(plain)%64 != 0 {
+		plain = append(plain, 0)
+	}
+	sealed, err := b.s.eng.Engine.Seal(session.Key(e.Export("covey branch", 32)), head, plain, luck)
+	if err != nil {
+		return nil
+	}
+	return append(slices.Clone(head), sealed...)
 }
 
 // spoilFor makes what this seat commits unreadable for some, as a malformed

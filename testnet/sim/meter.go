@@ -15,10 +15,11 @@ import (
 // The faults that only an engine could have are put here too.
 type meter struct {
 	session.Engine
-	s     *seat
-	spent time.Duration
-	count [opCount]int
-	quiet bool // a liar's second session: not for the books
+	s      *seat
+	spent  time.Duration
+	count  [opCount]int
+	recent [4]session.Epoch // the states last reached: what a liar works from
+	quiet  bool             // a liar's second session: not for the books
 	// ignore, where set, makes messages of some devices unreadable here: a
 	// leader that censors.
 	ignore func(name string) bool
@@ -110,7 +111,19 @@ func (m *meter) reach(e session.Epoch) session.Epoch {
 	if !m.quiet {
 		m.s.reached(e)
 	}
+	copy(m.recent[1:], m.recent[:])
+	m.recent[0] = e
 	return &metered{e, m}
+}
+
+// state is one of the states last reached, or nil.
+func (m *meter) state(id session.EpochID) session.Epoch {
+	for _, e := range m.recent {
+		if e != nil && e.ID() == id {
+			return e
+		}
+	}
+	return nil
 }
 
 // metered is one epoch behind a meter.

@@ -52,6 +52,7 @@ type seat struct {
 	seq    uint64 // of the latest text shown
 	spent  []byte // the key package it came in by, until that is durable
 	moves  int    // of the head
+	undone []int  // how many commits each fork that was lost here had
 	reorgs int    // of those, to another branch
 }
 

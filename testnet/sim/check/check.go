@@ -50,7 +50,8 @@ type group struct {
 	texts   map[string]*text
 	order   []string // texts in the order they were sent
 	uses    map[use]bool
-	finals  map[string]string // epoch → first device that called it final
+	finals  map[string]string        // epoch → first device that called it final
+	late    map[string]time.Duration // device → the slowest copy of a text of its
 }
 
 type member struct {
@@ -111,7 +112,7 @@ func (b *Book) broke(at time.Duration, invariant, group, who, why string, args .
 func (b *Book) group(name string) *group {
 	g := b.groups[name]
 	if g == nil {
-		g = &group{name: name, members: map[string]*member{}, texts: map[string]*text{}, uses: map[use]bool{}, finals: map[string]string{}}
+		g = &group{name: name, members: map[string]*member{}, texts: map[string]*text{}, uses: map[use]bool{}, finals: map[string]string{}, late: map[string]time.Duration{}}
 		b.groups[name] = g
 	}
 	return g

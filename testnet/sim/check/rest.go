@@ -152,6 +152,15 @@ func (b *Book) How(group, device, what string) (state string) {
 // rule lets it do so again only after others have committed.
 func (b *Book) Cooling(group, device string, cooling bool) { b.member(group, device).cooling = cooling }
 
+// States counts the intents of a device by their present state.
+func (b *Book) States(group, device string) map[string]int {
+	out := map[string]int{}
+	for _, i := range b.member(group, device).intents {
+		out[i.state]++
+	}
+	return out
+}
+
 // needsOthers says that nobody can do it alone: be heard, or go.
 func (i *intent) needsOthers(account string) bool {
 	return strings.HasPrefix(i.what, "send") || i.what == "leave" || i.what == "remove "+account

@@ -40,7 +40,10 @@ func (b *Book) Got(at time.Duration, group, device, author, body, epoch string) 
 	if t.author != author {
 		b.broke(at, "I5", group, device, "shows %q of %s as by %s", body, t.author, author)
 	}
-	if m.got[body]++; m.got[body] == 2 {
+	if m.got[body]++; m.got[body] == 1 {
+		g.late[t.device] = max(g.late[t.device], at-t.at)
+	}
+	if m.got[body] == 2 {
 		b.broke(at, "I5", group, device, "shows %q twice", body)
 	}
 	if slices.Contains(t.excluded, m.account) && !b.descends(epoch, b.removal(t.epoch, m.account)) {
@@ -94,6 +97,9 @@ func (b *Book) owed(t *text, m *member) bool {
 	return !m.liar && !m.away && !m.gone && m.at != "" && m.device != t.device &&
 		m.joined <= t.at && m.first <= t.number && slices.Contains(t.audience, m.account) && slices.Contains(b.Roster(m.at), m.account)
 }
+
+// Slowest is the longest that a copy of a text of a device was under way.
+func (b *Book) Slowest(group, device string) time.Duration { return b.group(group).late[device] }
 
 // Counts are texts sent, and copies read, owed and missing.
 type Counts struct{ Sent, Read, Owed, Missing int }
