@@ -265,6 +265,7 @@ func (s *Session) rejoin(e Epoch, side sidecar, by Package) {
 			}
 		}
 	}
+	heard := s.chain.Snapshot()
 	s.forget()
 	s.become(statusMember, "")
 	s.readmission = nil
@@ -272,6 +273,7 @@ func (s *Session) rejoin(e Epoch, side sidecar, by Package) {
 	if err := s.join(e, side); err != nil {
 		s.notify(Notice{Kind: NoticeTrouble, Reason: "the group let this device in again, but not for itself: " + err.Error()})
 	}
+	s.recall(heard)
 	s.keepPackage(by)
 	h := s.head()
 	s.unpark(h.tag)
@@ -281,6 +283,25 @@ func (s *Session) rejoin(e Epoch, side sidecar, by Package) {
 		s.wishes[id].Said = EpochID{}
 	}
 	s.review(h)
+}
+
+// recall tells the new tree what was heard of it before: the envelopes that
+// brought it are logged, so nobody will bring it again.
+func (s *Session) recall(heard consensus.Snapshot) {
+	for _, e := range heard.Evidence {
+		s.chain.Convict(e)
+	}
+	for _, c := range heard.Candidates {
+		_, known := s.chain.Get(c.ID)
+		if _, ok := s.chain.Epoch(c.Parent); ok && !known {
+			c.Header = true
+			s.save(rowCandidate(c.ID), encode(savedCandidate{Cand: c}), EpochID{})
+			s.propose(c)
+		}
+	}
+	for _, v := range heard.Votes {
+		s.hear(v)
+	}
 }
 
 // forget erases all that belongs to the branch left behind.
