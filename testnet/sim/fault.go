@@ -51,6 +51,7 @@ type twin struct {
 	hears func(from string) bool
 	tells func(to int) bool
 	kept  []session.Outgoing // where it tells nobody
+	mail  []session.Direct   // its Welcomes
 	keep  bool
 	alarm int
 }
@@ -224,6 +225,9 @@ func (t *twin) perform(e session.Effects) {
 		}
 	}
 	for _, d := range e.Direct {
+		if d.Kind == session.DirectWelcome {
+			t.mail = append(t.mail, d)
+		}
 		to := n.w.byName[string(d.Peer)]
 		if to != nil && !t.keep && t.tells(to.idx) {
 			t.b.s.direct(d)
@@ -362,7 +366,8 @@ func (s *seat) spoilFor(victim func(name string) bool) {
 			}
 			for _, l := range parent.Members() {
 				if l.Index == a.Author && l.Device == author {
-					return session.Applied{}, session.ErrPath
+					a.Next = nil // all else of it can be read without the path
+					return a, session.ErrPath
 				}
 			}
 			return a, err

@@ -1,0 +1,473 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/covey-p2p/covey/node/session"
+)
+
+// Byzantine members: what one or a few can do with all the keys of a member,
+// and that it does not go beyond their weight. B8, B10 (headers), B13 and B17
+// are the rule's alone and tested with it. B6 and B16 wait for the seal.
+
+func TestB(t *testing.T) {
+	t.Run("B1_a_withheld_commit", b1)
+	t.Run("B1_a_withheld_commit_before_anybody_voted", b1early)
+	t.Run("B2_a_removed_members_private_chain", b2)
+	t.Run("B3_a_removed_admin_strikes_back", b3)
+	t.Run("B4_two_commits_for_two_halves", b4)
+	t.Run("B5_two_votes_under_one_number", b5)
+	t.Run("B7_balancing", b7)
+	t.Run("B9_a_path_that_some_cannot_open", b9)
+	t.Run("B10_floods", b10)
+	t.Run("B11_a_welcome_from_a_private_fork", b11)
+	t.Run("B12_old_words_about_the_group", b12)
+	t.Run("B13_one_account_many_devices", b13)
+	t.Run("B14_old_frames_again_everywhere", b14)
+	t.Run("B15_an_intent_outlives_its_authors_rights", b15)
+}
+
+// hide gives a node a second session that hears nothing and keeps what it says.
+func (p *play) hide(name string) *twin {
+	p.t.Helper()
+	p.do("byzantine " + name + " room private 0 9000h")
+	return p.seat(name).byz.twins[0]
+}
+
+// secretly has a hidden session do something and gives it time.
+func (p *play) secretly(t *twin, d string, events ...session.Event) {
+	for _, ev := range events {
+		t.take(ev)
+	}
+	p.do("wait " + d)
+}
+
+// release says what a hidden session has kept.
+func (p *play) release(t *twin) {
+	for _, o := range t.kept {
+		t.b.tell(t.tells, o.Envelope)
+	}
+	t.kept, t.keep, t.hears = nil, false, nil
+}
+
+func (p *play) renames(name string) session.Event {
+	return session.Configure{ID: p.newID(), Name: &name}
+}
+
+// below reports whether an epoch came after another.
+func (p *play) below(id, above session.EpochID) bool {
+	for e := p.groups["room"].edges[id]; e != nil; e = p.groups["room"].edges[e.parent] {
+		if e.child == above {
+			return true
+		}
+	}
+	return false
+}
+
+// did is the epoch in a node's history that did something, the latest.
+func (p *play) did(node, what string) session.EpochID {
+	p.t.Helper()
+	for _, e := range p.path(node) {
+		if slices.Contains(strings.Fields(e.what), what) {
+			return e.child
+		}
+	}
+	p.t.Fatalf("nothing in %s's history is %s\n%s", node, what, p.picture())
+	return session.EpochID{}
+}
+
+// noKeys fails if a session holds the state of an epoch at or below one (I4).
+func (p *play) noKeys(who string, s *session.Session, above session.EpochID) {
+	p.t.Helper()
+	for _, b := range s.Tree() {
+		if b.State && p.below(b.Epoch, above) {
+			p.t.Errorf("%s holds the state of %s, after it was removed\n%s", who, p.groups["room"].label(b.Epoch), p.picture())
+		}
+	}
+}
+
+// others are the names but one.
+func (p *play) others(name string) []string {
+	return slices.DeleteFunc(slices.Clone(p.names), func(n string) bool { return n == name })
+}
+
+// heads are where some nodes are.
+func (p *play) heads(names ...string) (out []session.EpochID) {
+	for _, n := range names {
+		out = append(out, p.seat(n).head)
+	}
+	return out
+}
+
+// convicts fails unless each of these nodes takes exactly these to be guilty.
+func (p *play) convicts(nodes []string, guilty ...string) {
+	p.t.Helper()
+	for _, n := range nodes {
+		var got []string
+		for _, a := range p.seat(n).s.View().Convicted {
+			got = append(got, p.World.names[a])
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, guilty) {
+			p.t.Errorf("%s takes %v to be guilty, want %v", n, got, guilty)
+		}
+	}
+}
+
+// cast stages six with bob and carol as admins.
+func cast(t *testing.T, seed uint64) *play {
+	p := stage(t, seed, "alice", "bob", "carol", "dave", "erin", "frank")
+	p.do("role alice room bob admin", "role alice room carol admin")
+	p.settle()
+	return p
+}
+
+// B1: whoever has the lowest slot commits in secret and shows it k epochs
+// later. All have voted for the others by then, and nobody moves.
+func b1(t *testing.T) {
+	for k := 1; k <= 8; k++ {
+		p := cast(t, uint64(k))
+		villain := p.leaders("alice")[0]
+		honest := p.others(villain)
+		author := "alice"
+		if villain == "alice" {
+			author = "bob"
+		}
+		hidden := p.hide(villain)
+		p.secretly(hidden, "2s", session.Refresh{ID: p.newID()})
+		if len(hidden.kept) == 0 {
+			t.Fatal("nothing was withheld")
+		}
+		from := p.seat(author).number
+		for i := range k {
+			p.do(fmt.Sprintf("rename %s room n%d", author, i), "wait 5s", fmt.Sprintf("send %s room t%d", author, i))
+		}
+		if got := p.seat(author).number - from; got != uint64(k) {
+			t.Fatalf("the group went on %d epochs, not %d", got, k)
+		}
+		before := p.heads(honest...)
+		p.release(hidden)
+		p.do("wait 5s")
+		if after := p.heads(honest...); !slices.Equal(before, after) {
+			t.Errorf("k=%d: a withheld commit of slot 0 moved heads\n%s", k, p.picture())
+		}
+		p.rest()
+	}
+}
+
+// B1 before anybody has voted: it may win, and then costs one epoch and no text.
+func b1early(t *testing.T) {
+	won := 0
+	for seed := uint64(1); seed <= 20; seed++ {
+		p := cast(t, seed)
+		villain := p.leaders("alice")[0]
+		author := p.leaders("alice")[1]
+		hidden := p.hide(villain)
+		p.secretly(hidden, "50ms", session.Refresh{ID: p.newID()})
+		secret := hidden.s.View().Head
+		p.do("refresh "+author+" room", "wait 600ms", "send "+author+" room hello", "wait 50ms")
+		p.release(hidden)
+		p.rest()
+		if p.below(p.seat(author).head, secret) {
+			won++
+		}
+	}
+	t.Logf("released within the settle time, a commit of slot 0 won %d of 20", won)
+}
+
+// B2: bob, removed, has a chain of his own from before that, of 5 and of 50
+// commits. Nobody goes there, and he gets no state of the group's.
+func b2(t *testing.T) {
+	for _, n := range []int{5, 50} {
+		for _, kind := range []string{"renames", "renews"} {
+			p := cast(t, uint64(n))
+			hidden := p.hide("bob")
+			made := p.seat("alice").number
+			for i := range n {
+				var ev session.Event = session.Refresh{ID: p.newID()}
+				if kind == "renames" {
+					ev = p.renames(fmt.Sprintf("mine%d", i))
+				}
+				p.secretly(hidden, "4s", ev)
+			}
+			length := hidden.s.View().Number - made
+			p.do("remove alice room bob", "wait 10s")
+			removal := p.did("alice", "-bob")
+			before := p.heads(p.others("bob")...)
+			p.release(hidden)
+			p.do("wait 30s")
+			if after := p.heads(p.others("bob")...); !slices.Equal(before, after) {
+				t.Errorf("%d commits alone moved heads\n%s", n, p.picture())
+			}
+			p.do("send alice room after")
+			p.rest()
+			p.want("alice", "alice", "carol", "dave", "erin", "frank")
+			p.noKeys("bob", p.seat("bob").s, removal)
+			p.noKeys("bob's other self", hidden.s, removal)
+			t.Logf("%d %s in secret: a chain of %d", n, kind, length)
+		}
+	}
+}
+
+// B3: carol removes bob; bob, of equal role, shows a removal of carol from
+// before. Once two have voted hers stands; before that the slot decides, and
+// all agree.
+func b3(t *testing.T) {
+	struck := 0
+	for seed := uint64(1); seed <= 20; seed++ {
+		late := seed%2 == 0
+		p := cast(t, seed)
+		hidden := p.hide("bob")
+		p.secretly(hidden, "50ms", session.Remove{ID: p.newID(), Account: p.byName["carol"].id.Account})
+		p.do("remove carol room bob", "wait 700ms")
+		if late {
+			p.do("wait 4s")
+		}
+		before := p.heads("alice", "dave", "erin", "frank")
+		p.release(hidden)
+		p.do("wait 5s")
+		if late && !slices.Equal(before, p.heads("alice", "dave", "erin", "frank")) {
+			t.Errorf("seed %d: a late removal of the remover moved heads that had voted\n%s", seed, p.picture())
+		}
+		p.rest()
+		if late {
+			p.want("alice", "alice", "carol", "dave", "erin", "frank")
+		} else if !slices.Contains(p.rosterAt("alice"), "carol") {
+			struck++
+		}
+	}
+	t.Logf("before anybody voted the removed one struck back in %d of 10", struck)
+}
+
+// B4: mallory shows one commit to half of the group and another to the rest.
+// All come to one, and all know what she did, and nobody else is blamed.
+func b4(t *testing.T) {
+	for seed := uint64(1); seed <= 10; seed++ {
+		p := stage(t, seed, "alice", "bob", "mallory", "dave", "erin", "frank")
+		p.do("byzantine mallory room equivocate", "wait 10s")
+		p.do("send alice room hello", "wait 5s")
+		p.rest()
+		p.convicts(p.others("mallory"), "mallory")
+	}
+}
+
+// B5: mallory is one person to one half, another to the other, while they are
+// apart: she votes twice under one number.
+func b5(t *testing.T) {
+	caught := 0
+	for seed := uint64(1); seed <= 10; seed++ {
+		p := stage(t, seed, "alice", "bob", "mallory", "dave", "erin", "frank")
+		p.do("role alice room dave admin")
+		p.settle()
+		p.do("partition (alice bob) (dave erin frank)", "byzantine mallory room twofaced alice bob", "wait 2s")
+		p.do("rename alice room a", "rename dave room d", "wait 10s", "heal")
+		p.rest()
+		if len(p.seat("alice").s.View().Convicted) == 0 {
+			p.convicts(p.others("mallory")) // her two selves happened to count differently
+			continue
+		}
+		p.convicts(p.others("mallory"), "mallory")
+		caught++
+	}
+	if caught < 5 {
+		t.Errorf("two votes under one number were seen in %d of 10", caught)
+	}
+}
+
+// B7: two who are of two minds, on a link that comes and goes between two even
+// halves. It ends, and all agree.
+func b7(t *testing.T) {
+	for seed := uint64(1); seed <= 6; seed++ {
+		p := stage(t, seed, "a1", "a2", "a3", "b1", "b2", "b3", "x1", "x2")
+		p.do("role a1 room b1 admin")
+		p.settle()
+		p.do("byzantine x1 room twofaced a1 a2 a3", "byzantine x2 room twofaced b1 b2 b3")
+		for i := range 8 {
+			p.do("partition (a1 a2 a3) (b1 b2 b3)", "wait 1s",
+				fmt.Sprintf("rename a1 room a%d", i), fmt.Sprintf("rename b1 room b%d", i), "wait 3s", "heal", "wait 700ms")
+		}
+		p.rest()
+	}
+}
+
+// B9: bob's commit has a path that some cannot open. Where they are few they
+// are let in again; where they are most, another commit has it.
+func b9(t *testing.T) {
+	for _, k := range []struct {
+		victims string
+		offline bool
+	}{{"dave", false}, {"dave", true}, {"dave erin", false}, {"dave erin frank", false}, {"carol dave erin frank", false}, {"alice carol dave erin", false}} {
+		for seed := uint64(1); seed <= 4; seed++ {
+			p := cast(t, seed)
+			p.do("byzantine bob room malform " + k.victims)
+			if k.offline {
+				p.do("kill " + k.victims)
+			}
+			p.do("refresh bob room", "wait 8s", "send alice room hello", "wait 4s")
+			if k.offline {
+				p.do("start " + k.victims)
+			}
+			p.do("rename alice room other", "wait 8s", "send carol room bye")
+			p.rest()
+			if roster := p.rosterAt("alice"); len(roster) != 6 {
+				t.Errorf("%s: %v are left\n%s", k.victims, roster, p.picture())
+			}
+		}
+	}
+}
+
+// B10: a flood of what nobody can open. The group goes on, and what is kept of
+// it is bounded.
+func b10(t *testing.T) {
+	p := stage(t, 10, "alice", "bob", "carol", "mallory")
+	p.do("byzantine mallory room flood 200", "wait 60s", "send alice room hello", "refresh bob room", "wait 10s")
+	for _, n := range []string{"alice", "bob", "carol"} {
+		rows, bytes := 0, 0
+		for _, r := range p.byName[n].disk.groups["room"] {
+			rows, bytes = rows+1, bytes+len(r.value)
+		}
+		t.Logf("%s: %d rows, %d bytes on disk after 12,000 envelopes of junk", n, rows, bytes)
+		if rows > 2000 || bytes > 8<<20 {
+			t.Errorf("%s keeps %d rows, %d bytes", n, rows, bytes)
+		}
+	}
+	p.seat("mallory").byz = nil
+	p.rest()
+	p.wantTexts("bob", "hello")
+}
+
+// B11: bob, removed, invites into his own fork: erin, who is in the group, and
+// grace, who is not. Erin stays where she is; grace learns that it is not the
+// group.
+func b11(t *testing.T) {
+	p := cast(t, 11)
+	p.do("nodes grace")
+	hidden := p.hide("bob")
+	p.secretly(hidden, "4s", session.Remove{ID: p.newID(), Account: p.byName["erin"].id.Account})
+	for _, n := range []string{"erin", "grace"} {
+		p.seatFor(p.byName[n], p.groups["room"])
+		p.secretly(hidden, "15s", session.Invite{ID: p.newID(), Account: p.byName[n].id.Account, KeyPackages: [][]byte{p.byName[n].offered()}})
+	}
+	if len(hidden.mail) == 0 {
+		t.Fatal("nobody is invited into the fork")
+	}
+	p.do("remove alice room bob", "wait 10s")
+	before := p.heads(p.others("bob")...)
+	for _, d := range hidden.mail {
+		p.World.devices[d.Device].welcome(p.groups["room"], d.Bytes)
+	}
+	p.release(hidden)
+	p.do("wait 10s")
+	if !slices.Equal(before, p.heads(p.others("bob")...)) {
+		t.Errorf("an invitation into a fork moved heads\n%s", p.picture())
+	}
+	p.do("send alice room hello")
+	p.rest()
+	p.want("erin", "alice", "carol", "dave", "erin", "frank")
+	p.wantTexts("erin", "hello")
+	if v := p.seat("grace").s; v != nil && v.View().Standing == session.TakingPart {
+		t.Errorf("grace takes a fork of one to be the group\n%s", p.picture())
+	}
+}
+
+// B12: what was true of the group once is said again: Welcomes and pleas to be
+// let in, of epochs before. None lets anybody in, or takes anybody back.
+func b12(t *testing.T) {
+	p := cast(t, 12)
+	p.do("nodes grace", "partition (grace) ("+strings.Join(p.names, " ")+")", "invite alice room grace", "wait 15s")
+	welcomes := slices.Clone(p.groups["room"].mail)
+	if len(welcomes) == 0 {
+		t.Fatal("no Welcome waits for grace")
+	}
+	p.do("heal")
+	p.settle()
+	all := p.listen(3*second, func() { p.do("remove alice room grace", "wait 5s", "rename alice room x") })
+	p.settle()
+	p.want("alice", "alice", "bob", "carol", "dave", "erin", "frank")
+	before := p.heads(p.names...)
+	for range 3 {
+		for _, l := range welcomes {
+			p.World.nodes[l.to].welcome(p.groups["room"], l.bytes)
+		}
+		for _, n := range p.names {
+			p.hand(n, all...)
+		}
+		p.do("wait 10s")
+	}
+	if !slices.Equal(before, p.heads(p.names...)) {
+		t.Errorf("old words moved heads\n%s", p.picture())
+	}
+	p.rest()
+	p.want("alice", "alice", "bob", "carol", "dave", "erin", "frank")
+	if v := p.seat("grace").s.View(); v.Standing == session.TakingPart {
+		t.Error("grace is in again by an old Welcome")
+	}
+}
+
+// B13: bob has five devices and two others have one each; the five do not
+// outweigh the two.
+func b13(t *testing.T) {
+	for seed := uint64(1); seed <= 4; seed++ {
+		p := &play{New(Options{Seed: seed}), t, []string{"alice", "bob/1", "bob/2", "bob/3", "bob/4", "bob/5", "carol"}}
+		p.do("nodes "+strings.Join(p.names, " "), "group alice room (bob/1 carol)")
+		p.settle()
+		p.do("role alice room bob/1 admin")
+		p.settle()
+		p.want("bob/5", "alice", "bob", "carol")
+		p.do("partition (bob/1 bob/2 bob/3 bob/4 bob/5) (alice carol)", "wait 2s")
+		p.do("rename bob/1 room bobs", "rename alice room theirs", "wait 10s")
+		theirs := p.seat("alice").head
+		p.do("heal")
+		p.rest()
+		if !p.below(p.seat("carol").head, theirs) {
+			t.Errorf("seed %d: five devices of one account outweigh two accounts\n%s", seed, p.picture())
+		}
+	}
+}
+
+// B14: everything anybody said is said again, in every group, at any time.
+func b14(t *testing.T) {
+	for seed := uint64(1); seed <= 4; seed++ {
+		p := stage(t, seed, "alice", "bob", "carol", "mallory")
+		p.do("group bob other (alice mallory carol)")
+		p.settle()
+		p.do("byzantine mallory room replay 20", "byzantine mallory other replay 20")
+		p.do("send alice room one", "remove alice room carol", "send bob other two", "wait 10s", "invite alice room carol",
+			"refresh bob other", "wait 10s", "send carol room three", "wait 10s", "kill bob", "start bob", "wait 20s")
+		p.seat("mallory").byz = nil
+		p.byName["mallory"].seats["other"].byz = nil
+		p.rest()
+		p.wantTexts("bob", "one", "three")
+	}
+}
+
+// B15: bob, an admin, asks for dave's removal; before anybody does it he is
+// demoted. His words are said again to everybody, at every epoch after; no
+// commit carries them.
+func b15(t *testing.T) {
+	for seed := uint64(1); seed <= 6; seed++ {
+		p := cast(t, seed)
+		p.apart("bob")
+		words := p.listen(3*second, func() { p.do("remove bob room dave") })
+		p.do("role alice room bob member", "wait 8s")
+		asked := 0
+		for _, w := range words {
+			if w.by != "bob" {
+				continue
+			}
+			asked++
+			for _, n := range p.others("bob") {
+				p.hand(n, w)
+			}
+		}
+		if asked == 0 {
+			t.Fatal("bob asked for nothing")
+		}
+		p.do("refresh carol room", "wait 8s", "heal")
+		p.rest()
+		p.want("alice", "alice", "bob", "carol", "dave", "erin", "frank")
+	}
+}
