@@ -328,7 +328,7 @@ func (s *Session) forget() {
 			s.shutOut(s.outbox[id], d.At)
 		}
 		if m := s.outbox[id]; m.Epoch != (EpochID{}) {
-			m.Epoch = EpochID{} // whoever has it already knows its id
+			m.Epoch, m.Final = EpochID{}, false // whoever has it already knows its id
 			s.saveSent(id, m)
 		}
 	}

@@ -7,9 +7,9 @@ import "fmt"
 //	send    durable and queued; given its MessageID
 //	flush   protected under the head, ratchet and envelope in one Save, published
 //	deliver receivers answer with receipts (receipt.go)
-//	reap    once every device has it, or its epoch is out of any fork's reach
-//	        and therefore in everybody's history, it leaves the outbox; if its
-//	        epoch was lost instead, it is protected again under the head
+//	reap    once every device has said that it has it, or nobody said so for a
+//	        week (readKeep), it leaves the outbox; if its epoch was lost, or
+//	        somebody went on without it, it is protected again under the head
 
 // sent is a message of mine until it is over.
 type sent struct {
@@ -30,6 +30,7 @@ type sent struct {
 	Shut   []Account `cbor:"11,keyasint,omitempty"`
 	At     Time      `cbor:"14,keyasint"` // last protected
 	Number uint64    `cbor:"13,keyasint"`
+	Final  bool      `cbor:"16,keyasint,omitempty"` // Epoch is out of any fork's reach here
 }
 
 // send takes a message in.

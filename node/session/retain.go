@@ -174,19 +174,29 @@ func (s *Session) finalize(keep EpochID) {
 		if m.Epoch == (EpochID{}) {
 			continue
 		}
-		final := s.chain.Within(keep, m.Epoch) && m.Epoch != keep
-		lost := !s.chain.Within(h.id, m.Epoch)
+		final := m.Final || s.chain.Within(keep, m.Epoch) && m.Epoch != keep
+		lost := !final && !s.chain.Within(h.id, m.Epoch)
 		switch {
 		case m.Of <= len(m.Got):
 			s.over(id, m, StateDelivered)
 		case final && !s.missed(m):
+			// Whoever has not said that it has the message may be on the other
+			// side of a partition, going on without it until its keys are
+			// gone: then it must be said again when we meet.
+			if s.lacking(m) && s.now < m.At+readKeep && len(s.outbox) <= maxOutbox/2 {
+				if !m.Final {
+					m.Final = true
+					s.saveSent(id, m)
+				}
+				continue
+			}
 			s.over(id, m, StateFinal)
 		case (final || lost) && s.missed(m):
 			if again := max(m.At, h.since) + 2*s.receiptTime(); s.now < again {
 				s.reapAt = min(s.reapAt, again)
 				continue
 			}
-			m.Epoch = EpochID{} // whoever lacks it cannot open it any more: protect it again
+			m.Epoch, m.Final = EpochID{}, false // whoever lacks it cannot open it any more: protect it again
 			s.saveSent(id, m)
 		case s.held[m.Epoch] == nil || s.held[m.Epoch].epoch == nil:
 			m.Epoch = EpochID{} // its branch is gone: protect it again
@@ -214,6 +224,21 @@ func (s *Session) missed(m *sent) bool {
 		}
 		at, ok := s.chain.Standing(a)
 		if ok && at != m.Epoch && s.chain.Within(at, m.Epoch) || !s.chain.Within(h.id, m.Epoch) {
+			return true
+		}
+	}
+	return false
+}
+
+// lacking reports that a device of the group has not said that it has m.
+func (s *Session) lacking(m *sent) bool {
+	h := s.head()
+	was, known := s.chain.Epoch(m.Epoch)
+	for i, l := range h.roster.leaves {
+		if m.Got[l.Device] || l.Device == s.cfg.Self.Device {
+			continue
+		}
+		if _, in := slices.BinarySearchFunc(was.Roster, h.roster.account[i], compareAccount); in || !known {
 			return true
 		}
 	}
