@@ -74,17 +74,25 @@ func (s *search) slot(ctx context.Context, key string) {
 	s.ask(ctx, key, rest)
 }
 
-// ask takes what peers have under a key, and notes each that has the best.
+// ask takes what peers have under a key. The key agrees once half of those asked
+// have answered and the best is among what they gave: a few liars with an old
+// bundle do not end a search by being quick.
 func (s *search) ask(ctx context.Context, key string, peers []peer.ID) {
+	answered, newest := 0, uint64(0)
 	collect(ctx, peers, func(ctx context.Context, p peer.ID) (bool, bool) {
 		rec, _, err := s.d.wire.GetValue(ctx, p, key)
-		if err != nil || rec == nil {
+		if err != nil {
 			return false, false
 		}
-		seq := s.take(key, rec.GetValue())
+		seq := uint64(0)
+		if rec != nil {
+			seq = s.take(key, rec.GetValue())
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.best != nil && seq == s.best.Seq {
+		answered++
+		newest = max(newest, seq)
+		if s.best != nil && newest == s.best.Seq && 2*answered >= len(peers) {
 			if s.agree[key] = true; len(s.agree) == record.Slots-1 {
 				s.enough()
 			}

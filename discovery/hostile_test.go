@@ -116,6 +116,30 @@ func TestLiars(t *testing.T) {
 	})
 }
 
+// Holders that go on serving an old bundle, and are quick, do not hide the new one.
+func TestStaleHolders(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 9, nil)
+		w.nodes[1].publish("alice", "old")
+		old, err := w.nodes[1].dir.dht.GetValue(t.Context(), record.Key(identity("alice"), 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.nodes[1].publish("alice", "new")
+		for _, n := range w.nodes[6:] {
+			n.lie(func(string) []byte { return old })
+		}
+		w.nodes[1].crash()
+		for range 4 {
+			n := w.join(w.nodes[0]) // holds nothing itself
+			time.Sleep(10 * time.Second)
+			if got := n.finds("alice"); got != "new" {
+				t.Errorf("node %d: %s", n.place, got)
+			}
+		}
+	})
+}
+
 // What a stranger tries to have stored is refused by every honest holder.
 func TestHostilePuts(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -151,6 +151,10 @@ func TestHostileRecords(t *testing.T) {
 			body := full().encode()
 			return append(body, mls.Sign(key(1), "covey/other", body)...)
 		}(), ErrSignature},
+		"bytes left over": {func() []byte {
+			body := append(full().encode(), 0)
+			return append(body, mls.Sign(key(1), label, body)...)
+		}(), ErrMalformed},
 		"an empty package":    {unchecked(func(b *Bundle) { b.Packages[3] = nil }), ErrMalformed},
 		"33 packages":         {unchecked(func(b *Bundle) { b.Packages = append(b.Packages, []byte{1}) }), ErrMalformed},
 		"a huge package":      {unchecked(func(b *Bundle) { b.Packages[0] = make([]byte, MaxPackage+1) }), ErrMalformed},

@@ -75,9 +75,9 @@ const (
 	maxPeers = 8192
 
 	// leastWork is how many leading zero bits a stranger's proof of work has when
-	// the space is empty: 2^18 hashes, about a tenth of a second. Each eighth of the strangers'
-	// space that is full costs one more, up to mostWork, ten seconds or so; who deposits
-	// gives up beyond patience.
+	// the space is empty: 2^18 hashes, about a tenth of a second. Each eighth of
+	// the strangers' space that is full costs one more, up to mostWork, ten
+	// seconds or so; who deposits gives up beyond patience.
 	leastWork = 18
 	mostWork  = 25
 	patience  = 24

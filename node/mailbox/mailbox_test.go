@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -15,6 +16,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"pgregory.net/rapid"
 
+	"github.com/covey-p2p/covey/mls"
 	"github.com/covey-p2p/covey/node/store"
 )
 
@@ -306,6 +308,204 @@ func TestFloodIsBounded(t *testing.T) {
 		holder.box.keep.mu.Unlock()
 		if put(flood, d, smallest) != statusOK || before == holder.box.keep.day {
 			t.Error("for ever")
+		}
+	})
+}
+
+// counter is a holder without a network.
+func counter(t *testing.T, known ...peer.ID) *Box {
+	t.Helper()
+	st := store.Memory()
+	t.Cleanup(func() { st.Close() })
+	b, err := New(Config{Self: "holder", Store: st, Known: func(p peer.ID) bool { return slices.Contains(known, p) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *Box) say(from peer.ID, r request) answer {
+	var a answer
+	if err := decMode.Unmarshal(b.answer(context.Background(), from, encode(r)), &a); err != nil {
+		panic(err)
+	}
+	return a
+}
+
+// deposits makes sound requests of the size, each another item.
+func deposits(size, bits int) func() request {
+	n := uint64(0)
+	return func() request {
+		n++
+		item := binary.BigEndian.AppendUint64(make([]byte, 0, size+48), n)[:size+48]
+		r := request{Version: version, Op: opPut, Slot: slotID{byte(n)}, Day: dayOf(time.Now()), Item: item}
+		r.Work, _ = work(r.Slot, sha256.Sum256(item), bits, func() bool { return false })
+		return r
+	}
+}
+
+// Each check of a holder by a request that is sound but for its reason.
+func TestHolderChecks(t *testing.T) {
+	b := counter(t, "friend")
+	next := deposits(smallest, leastWork)
+	good := next()
+	with := func(change func(*request)) request {
+		r := good
+		change(&r)
+		return r
+	}
+	resized := func(n int) request {
+		return with(func(r *request) {
+			r.Item = make([]byte, n)
+			r.Work, _ = work(r.Slot, sha256.Sum256(r.Item), leastWork, func() bool { return false })
+		})
+	}
+	owner := func(change func(*request)) request {
+		r := request{Op: opGet, Days: []uint32{1}}
+		change(&r)
+		r.sign(signingKey(1), []byte("holder"), time.Now())
+		return r
+	}
+	for name, c := range map[string]struct {
+		from peer.ID
+		r    request
+		want status
+	}{
+		"sound":                   {"a", good, statusOK},
+		"again":                   {"a", good, statusOK},
+		"without work":            {"b", with(func(r *request) { r.Work++ }), statusWork},
+		"work for another slot":   {"b", with(func(r *request) { r.Slot = slotID{99} }), statusWork},
+		"a friend, without work":  {"friend", with(func(r *request) { r.Work++ }), statusOK},
+		"empty":                   {"a", resized(0), statusBad},
+		"between two sizes":       {"a", resized(2 * smallest), statusBad},
+		"too large":               {"a", resized(largest + overhead + 1), statusBad},
+		"for the day before last": {"a", with(func(r *request) { r.Day -= 2 }), statusBad},
+		"for the day after next":  {"a", with(func(r *request) { r.Day += 2 }), statusBad},
+		"for the last of days":    {"a", with(func(r *request) { r.Day = 1<<32 - 1 }), statusBad},
+		"yesterday's":             {"a", with(func(r *request) { r.Day-- }), statusOK},
+		"of another version":      {"a", with(func(r *request) { r.Version = 2 }), statusBad},
+		"of no kind":              {"a", with(func(r *request) { r.Op = 9 }), statusBad},
+		"get":                     {"a", owner(func(*request) {}), statusOK},
+		"get of too many days":    {"a", owner(func(r *request) { r.Days = make([]uint32, maxDays+3) }), statusBad},
+		"ack of too many":         {"a", owner(func(r *request) { r.Op = opAck; r.IDs = make([]itemID, slotItems+1) }), statusBad},
+	} {
+		if a := b.say(c.from, c.r); a.Status != c.want || (c.want == statusWork) != (a.Bits >= leastWork) {
+			t.Errorf("%s: %+v, want %d", name, a, c.want)
+		}
+	}
+	if b.say("a", owner(func(*request) {})).Status != statusOK {
+		t.Fatal("get")
+	}
+	for range getsDay {
+		b.say("eager", owner(func(*request) {}))
+	}
+	if got := b.say("eager", owner(func(*request) {})).Status; got != statusQuota {
+		t.Error("asks without end: ", got)
+	}
+}
+
+func TestHolderBudgets(t *testing.T) {
+	count := func(b *Box, from peer.ID, next func() request, change func(*request)) map[status]int {
+		out := map[status]int{}
+		for range 80 {
+			r := next()
+			change(&r)
+			out[b.say(from, r).Status]++
+		}
+		return out
+	}
+	cheap := counter(t, "friend")
+	cheap.least = 0
+	if got := count(cheap, "a", deposits(smallest, 0), func(*request) {}); got[statusOK] != strangerItems || got[statusQuota] != 80-strangerItems {
+		t.Error("items of a stranger: ", got)
+	}
+	got := count(cheap, "b", deposits(largest, 0), func(r *request) { r.Item[9] = 'b' })
+	if want := strangerDay / (largest + 48); got[statusOK] != want || got[statusQuota] != 80-want {
+		t.Error("bytes of a stranger: ", got)
+	}
+	got = count(cheap, "friend", deposits(smallest, 0), func(r *request) { r.Slot = slotID{200}; r.Item[9] = 'f' })
+	if got[statusOK] != slotItems || got[statusFull] != 80-slotItems {
+		t.Error("items of a slot: ", got)
+	}
+	got = count(cheap, "friend", deposits(largest, 0), func(r *request) { r.Slot = slotID{201}; r.Item[9] = 'g' })
+	if want := slotBytes / (largest + 48); got[statusOK] != want || got[statusFull] != 80-want {
+		t.Error("bytes of a slot: ", got)
+	}
+}
+
+// Peers beyond those that are remembered share one budget; friends have theirs.
+func TestManyStrangersShareABudget(t *testing.T) {
+	b := counter(t, "friend")
+	b.least = 0
+	for i := range maxPeers {
+		b.keep.mayGet(peer.ID(fmt.Sprint(i)), false, time.Now())
+	}
+	next := deposits(smallest, 0)
+	got := map[status]int{}
+	for i := range 2 * strangerItems {
+		got[b.say(peer.ID(fmt.Sprint("late", i)), next()).Status]++
+	}
+	if got[statusOK] != strangerItems || len(b.keep.budget) != maxPeers {
+		t.Error(got, len(b.keep.budget))
+	}
+	if b.say("friend", next()).Status != statusOK {
+		t.Error("a friend is refused")
+	}
+}
+
+// What waits for other parts is bounded, and what a second depositor left of a
+// message that has come is let go.
+func TestPartsThatWait(t *testing.T) {
+	b := counter(t)
+	n := 0
+	r := &round{b: b, o: Owner{Key: signingKey(1), Mail: []*mls.PrivateKey{mailKey(1)}}, to: recipient(1),
+		deliver: func(Item) error { n++; return nil },
+		holders: map[itemID][]peer.ID{}, done: map[itemID]bool{}, partly: map[messageID]*pile{}}
+	give := func(item []byte) itemID {
+		id := itemID(sha256.Sum256(item))
+		r.take(found{id: id, item: item, holder: "h"})
+		return id
+	}
+	sealed := func(first byte) [][]byte {
+		items, err := seal(anyBytes{}, recipient(1), mailKey(1).Public().Bytes(), 1, append([]byte{first}, make([]byte, largest)...))
+		if err != nil || len(items) != 2 {
+			t.Fatal(len(items), err)
+		}
+		return items
+	}
+	one, two := sealed(1), sealed(1)
+	give(one[0])
+	give(two[0])
+	give(one[1])
+	if left := give(two[1]); n != 1 || !r.done[left] || r.waiting != 0 || len(r.partly) != 0 {
+		t.Error(n, r.done[left], r.waiting, len(r.partly))
+	}
+	for i := range 2 * maxWaiting / largest {
+		give(sealed(byte(i + 2))[0])
+	}
+	if r.waiting > maxWaiting || b.Counts()["item dropped: too many incomplete"] == 0 {
+		t.Error(r.waiting, b.Counts())
+	}
+}
+
+// Who deposits keeps the item as well, and does not work for ever.
+func TestDepositorsOwnShelfAndPatience(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		sender := w.nodes[1]
+		w.nodes[0].mesh.Serve(protocol, maxRequest, func(context.Context, peer.ID, []byte) []byte {
+			return encode(answer{Version: version, Status: statusWork, Bits: patience + 30})
+		})
+		sender.box.config.Closest = func(context.Context, []byte, int) ([]peer.ID, error) {
+			return []peer.ID{w.nodes[0].id()}, nil
+		}
+		if _, err := sender.leave(2, "met"); !errors.Is(err, ErrNobody) {
+			t.Fatal(err)
+		}
+		var got []string
+		deliver := func(i Item) error { got = append(got, string(i.Payload)); return nil }
+		if n, err := w.nodes[2].box.PollPeer(t.Context(), w.nodes[2].owner, sender.id(), deliver); n != 1 || err != nil {
+			t.Fatal(n, err, got)
 		}
 	})
 }

@@ -164,6 +164,7 @@ type round struct {
 type pile struct {
 	parts [maxParts]part
 	ids   []itemID
+	bytes int
 }
 
 // take opens an item that has not come yet, and delivers the message that it
@@ -184,11 +185,33 @@ func (r *round) take(f found) {
 		r.done[f.id] = true // it never will
 		return
 	}
-	if p.of == 1 {
+	seen, err := r.seen(p.message)
+	switch {
+	case err != nil:
+		r.errs = append(r.errs, err)
+	case seen:
+		r.b.add("item again")
+		r.done[f.id] = true
+	case p.of == 1:
 		r.finish([]itemID{f.id}, []part{p})
-		return
+	default:
+		r.gather(f.id, p)
 	}
-	if r.waiting += len(p.bytes); r.waiting > maxWaiting {
+}
+
+// seen reports whether a message has been delivered.
+func (r *round) seen(m messageID) (bool, error) {
+	_, err := r.b.config.Store.Get(rowsSeen, hex.EncodeToString(m[:]))
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// gather keeps a part until its message is whole. Parts are left with the
+// holders until then: those of one message come in one poll.
+func (r *round) gather(id itemID, p part) {
+	if r.waiting+len(p.bytes) > maxWaiting {
 		r.b.add("item dropped: too many incomplete")
 		return
 	}
@@ -197,7 +220,9 @@ func (r *round) take(f found) {
 		m = new(pile)
 		r.partly[p.message] = m
 	}
-	m.ids = append(m.ids, f.id)
+	m.ids = append(m.ids, id)
+	m.bytes += len(p.bytes)
+	r.waiting += len(p.bytes)
 	m.parts[p.n] = p
 	whole := m.parts[:p.of]
 	for i := range whole {
@@ -206,47 +231,35 @@ func (r *round) take(f found) {
 		}
 	}
 	delete(r.partly, p.message)
+	r.waiting -= m.bytes
 	r.finish(m.ids, whole)
 }
 
-// finish delivers a whole message, if it is one and has not been delivered.
+// finish delivers a whole message, if it is one. Unless that fails its holders
+// may forget it.
 func (r *round) finish(ids []itemID, parts []part) {
-	ok, err := r.hand(parts)
-	if err != nil {
+	if payload, err := join(parts); err != nil {
+		r.b.add("item's parts do not fit")
+	} else if err := r.hand(parts[0], payload); err != nil {
 		r.errs = append(r.errs, err)
+		return
 	}
-	if ok {
-		for _, id := range ids {
-			r.done[id] = true
-		}
+	for _, id := range ids {
+		r.done[id] = true
 	}
 }
 
-// hand reports whether holders may forget the message.
-func (r *round) hand(parts []part) (forget bool, err error) {
-	payload, err := join(parts)
-	if err != nil {
-		r.b.add("item's parts do not fit")
-		return true, nil
-	}
-	for _, p := range parts {
-		r.waiting -= len(p.bytes)
-	}
-	row := session.Row{Key: hex.EncodeToString(parts[0].message[:]), Value: []byte{1}}
-	if _, err := r.b.config.Store.Get(rowsSeen, row.Key); err == nil {
-		r.b.add("item again")
-		return true, nil
-	} else if !errors.Is(err, store.ErrNotFound) {
-		return false, err
-	}
-	if err := r.deliver(Item{Kind: parts[0].kind, Payload: payload}); err != nil {
+// hand delivers a payload and remembers that it was.
+func (r *round) hand(p part, payload []byte) error {
+	if err := r.deliver(Item{Kind: p.kind, Payload: payload}); err != nil {
 		r.b.add("item not accepted")
-		return false, err
+		return err
 	}
 	r.delivered++
 	r.b.add("item delivered")
 	until := r.b.config.Now().Add((maxDays + 2) * 24 * time.Hour)
-	return true, r.b.config.Store.PutUntil(rowsSeen, []session.Row{row}, nil, until)
+	row := session.Row{Key: hex.EncodeToString(p.message[:]), Value: []byte{1}}
+	return r.b.config.Store.PutUntil(rowsSeen, []session.Row{row}, nil, until)
 }
 
 // ack has a holder delete what was delivered.

@@ -264,6 +264,42 @@ func TestTornSlotWrites(t *testing.T) {
 	}
 }
 
+// Opening completes an erasure of which only one copy was written.
+func TestHalfAnErasureIsCompleted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "slots")
+	seal, id := random(32), [16]byte(random(16))
+	s, err := createSlots(path, seal, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := nameSlot("g/", epoch(1))
+	if _, err := s.ensure([]slotName{name}); err != nil {
+		t.Fatal(err)
+	}
+	key, _ := s.key(name)
+	delete(s.keys, name)
+	if err := s.write(); err != nil { // and the power goes
+		t.Fatal(err)
+	}
+	s.f.Close()
+	holds := func() (n int) {
+		for _, hay := range findable(t, filepath.Dir(path), seal) {
+			n += bytes.Count(hay, key.key[:])
+		}
+		return n
+	}
+	if holds() == 0 {
+		t.Fatal("the search finds no key where there is one")
+	}
+	if s, err = openSlots(path, seal, id); err != nil {
+		t.Fatal(err)
+	}
+	if holds() != 0 {
+		t.Error("the erased key is in the older copy")
+	}
+	s.close()
+}
+
 func TestSlotFileGrowsInSteps(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, small)

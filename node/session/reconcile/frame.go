@@ -150,10 +150,9 @@ func (r *reader) next() (p part) {
 	if head&endFlag != 0 {
 		p.high.end = true
 	} else {
-		growth := r.uvarint()
-		p.high.Order = r.last.Order + growth
+		p.high.Order = r.last.Order + r.uvarint() // past the end it falls, and is refused below
 		n := int(r.byte())
-		if n > idSize || p.high.Order < growth {
+		if n > idSize {
 			r.raw(-1)
 			return part{}
 		}

@@ -225,7 +225,12 @@ func TestSetAgreesWithASortedSlice(t *testing.T) {
 		removing := rapid.Uint64Range(0, 3).Draw(t, "removing")
 		for i, n := range steps {
 			it := item(n)
-			if uint64(i)%4 < removing {
+			if uint64(i)%4 < removing && s.Len() > 0 { // mostly of what is there
+				s.refresh()
+				it = *s.item(int(n) % s.Len())
+				if n%10 == 0 {
+					it = item(n)
+				}
 				if s.Remove(it) != model[it] {
 					t.Fatal("Remove misreports")
 				}
@@ -344,6 +349,25 @@ func TestHostileFramesAreBounded(t *testing.T) {
 		}
 		if len(reply) > MaxFrame || len(need) > MaxFrame/idSize || len(have) > MaxFrame/shortSize {
 			t.Errorf("%s: reply of %d bytes, have %d, need %d", name, len(reply), len(have), len(need))
+		}
+	}
+}
+
+// A frame that names short ids which are not here cannot make us hash a set of
+// any size.
+func TestScanIsBounded(t *testing.T) {
+	a := newSide()
+	for i := range scanMax + 1000 {
+		a.add(Item{Order: uint64(i), ID: item(uint64(i)).ID})
+	}
+	for i, want := range map[int]int{0: 1, scanMax - 10: 1, scanMax + 500: 0} {
+		ans := answer{Set: &a.Set}
+		f := append([]byte{version}, make([]byte, saltSize)...)
+		f = append(f, modeResolve|endFlag, 0, 1)
+		id := item(uint64(i)).ID
+		f = binary.BigEndian.AppendUint64(f, ans.short(&id))
+		if _, have, _, err := a.Respond(f); err != nil || len(have) != want {
+			t.Errorf("item %d: found %d, want %d (%v)", i, len(have), want, err)
 		}
 	}
 }
