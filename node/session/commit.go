@@ -250,7 +250,7 @@ func (s *Session) sealOn(h *held, inner byte, body []byte) []byte {
 // takeIntent takes another device's request.
 func (s *Session) takeIntent(c *control) outcome {
 	var r request
-	if decode(c.Body, &r) != nil || r.Intent.Author != c.Device || !s.authentic(&r.Intent) || !s.fits(&r) {
+	if decode(c.Body, &r) != nil || r.Intent.Author != c.Device || !r.Intent.sound() || !s.authentic(&r.Intent) || !s.fits(&r) {
 		s.count(DropIntent)
 		return outRefused
 	}

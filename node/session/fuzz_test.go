@@ -61,7 +61,7 @@ func FuzzBytes(f *testing.F) {
 // how long until the next.
 func schedule(w *world, names []string, b []byte) (said map[string][]string) {
 	said = map[string][]string{}
-	id := 0
+	id, outgrown := 0, false
 	for ; len(b) >= 2 && id < 40; b = b[2:] {
 		id++
 		name := names[int(b[0]>>4)%len(names)]
@@ -93,6 +93,18 @@ func schedule(w *world, names []string, b []byte) (said map[string][]string) {
 			w.now += 5000 // a clock jumps; the world is late
 		case 14:
 			w.step(name, session.Tick{})
+		case 15: // both sides outgrow the window, once: it is slow
+			if !outgrown {
+				outgrown = true
+				half := [][]string{names[:2], names[2:]}
+				w.part(half[0], half[1])
+				for i := range 10 {
+					for _, n := range names {
+						w.step(n, session.Refresh{ID: intentOf(fmt.Sprint(key, n, i))})
+					}
+					w.run(4000)
+				}
+			}
 		}
 		w.run(session.Time(b[1]&15) * 300)
 	}

@@ -151,7 +151,7 @@ func (s *Session) ownEcho(p *held, id CommitID, ap Applied) {
 }
 
 // propose gives a candidate to the rule.
-func (s *Session) propose(c consensus.Candidate) {
+func (s *Session) propose(c consensus.Candidate) consensus.Status {
 	_, status := s.chain.Add(c)
 	s.stirred = true
 	if e, ok := s.chain.Epoch(c.Child.ID); ok && status == consensus.AddHeld {
@@ -164,6 +164,7 @@ func (s *Session) propose(c consensus.Candidate) {
 	case consensus.AddCooling:
 		s.count(DropCooling)
 	}
+	return status
 }
 
 // takeMessage opens a message.

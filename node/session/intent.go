@@ -54,6 +54,11 @@ func (in intent) signed(group GroupID) []byte {
 	return append(group[:], encode(in)...)
 }
 
+// sound reports that an intent asks for something there is.
+func (in *intent) sound() bool {
+	return in.Op >= opAdd && in.Op <= opReadmit && in.Role <= consensus.RoleOwner && (in.Name == nil || len(*in.Name) <= maxNameBytes)
+}
+
 // guard is the hash of what an intent presumes of the epoch it meets; another
 // value means that somebody was faster.
 func (in *intent) guard(p *Policy, r *roster) [32]byte {

@@ -191,26 +191,38 @@ func (s *Session) saveVote(key string, v consensus.Vote) {
 	s.voteRows[v.Account] = rows
 }
 
+// takeHeader takes a commit by its author's word. What can be checked without
+// the commit is: the rest, a lie costs its author its weight (consensus).
 func (s *Session) takeHeader(account Account, c *control, e *envelope) outcome {
 	var d heading
-	if decode(c.Body, &d) != nil {
+	if decode(c.Body, &d) != nil || !d.fits() {
 		s.count(DropControl)
 		return outRefused
 	}
 	if d.Number <= s.chain.Root().Number {
 		return outLogged // from before this device's time
 	}
+	p, ok := s.chain.Epoch(d.Parent)
+	if !ok {
+		e.tag = Tag(d.Parent[:]) // until that epoch is known
+		return outParked
+	}
+	same := 0
+	for _, k := range s.chain.Children(d.Parent) {
+		if k.Author == account && k.ID != d.Commit {
+			same++
+		}
+	}
+	if _, in := slices.BinarySearchFunc(p.Roster, account, compareAccount); !in || same >= maxRivals {
+		s.count(DropStranger)
+		return outRefused
+	}
 	cand := consensus.Candidate{
-		ID: d.Commit, Parent: d.Parent, Child: consensus.Epoch{ID: d.Child, Number: d.Number},
+		ID: d.Commit, Parent: d.Parent, Child: consensus.Epoch{ID: d.Child, Number: d.Number, Voters: d.Voters},
 		Author: account, Class: d.Class, Role: d.Role, Slot: d.Slot, Carries: d.Carries, Header: true,
 	}
 	if len(d.In) > 0 || len(d.Out) > 0 {
-		p, ok := s.chain.Epoch(d.Parent)
-		if !ok {
-			e.tag = Tag(d.Parent[:]) // until that epoch is known
-			return outParked
-		}
-		roster := slices.DeleteFunc(slices.Clone(p.Roster), func(a Account) bool { return slices.Contains(d.Out, a) })
+		roster := minus(p.Roster, d.Out)
 		for _, a := range d.In {
 			if i, dup := slices.BinarySearchFunc(roster, a, compareAccount); !dup {
 				roster = slices.Insert(roster, i, a)
@@ -218,14 +230,25 @@ func (s *Session) takeHeader(account Account, c *control, e *envelope) outcome {
 		}
 		cand.Child.Roster = roster
 	}
-	if d.Voters != nil {
-		cand.Child.Voters = d.Voters
-	}
-	if _, known := s.chain.Get(d.Commit); !known {
+	_, known := s.chain.Get(d.Commit)
+	if s.propose(cand) == consensus.AddHeld && !known {
 		s.save(rowCandidate(d.Commit), encode(savedCandidate{Cand: cand}), EpochID{})
 	}
-	s.propose(cand)
 	return outLogged
+}
+
+// fits reports that a heading is one that could be true of some commit.
+func (d *heading) fits() bool {
+	sorted := func(list []Account) bool {
+		for i := range list[:max(0, len(list)-1)] {
+			if compareAccount(list[i], list[i+1]) >= 0 {
+				return false
+			}
+		}
+		return true
+	}
+	return d.Class <= consensus.ClassJoin && d.Role <= consensus.RoleOwner && len(d.In) <= maxHeading &&
+		len(d.Voters) <= consensus.V1().Committee && sorted(d.In) && sorted(d.Out) && sorted(d.Voters)
 }
 
 // publishHeader says on the control plane what a commit of mine is, for those

@@ -1,0 +1,129 @@
+package session
+
+import (
+	"testing"
+)
+
+// FuzzInside: a member that says anything, well sealed and well signed, stops
+// nobody.
+func FuzzInside(f *testing.F) {
+	f.Add(byte(1), []byte{0})
+	for kind := controlVote; kind <= controlReceipt; kind++ {
+		f.Add(byte(kind)<<2, []byte{0xa0})
+	}
+	f.Add(byte(controlVote)<<2, encode(ballot{Number: 1 << 60, Seq: 1 << 60}))
+	f.Add(byte(controlHeader)<<2, encode(heading{Number: 3, Class: 200, Role: 9, Voters: []Account{{2}, {1}}}))
+	name := "x"
+	f.Add(byte(controlIntent)<<2, encode(request{Intent: intent{Op: 99, Role: 77, Name: &name}}))
+	f.Add(byte(controlReceipt)<<2, encode(receipt{Messages: []MessageID{{1}}}))
+	f.Add(byte(controlReadmit)<<2, encode(plea{}))
+	f.Add(byte(3), []byte("message"))
+	f.Fuzz(func(t *testing.T, how byte, b []byte) {
+		tb := newTable(t, "alice", "bob")
+		bob := tb.s["bob"]
+		h := bob.head()
+		var raw []byte
+		switch kind := controlKind(how >> 2); {
+		case kind == 0 && how&3 == 3:
+			message, _, err := h.keys.Protect(b, bob.cfg.Rand)
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw = bob.sealOn(h, innerMessage, message)
+		case kind == 0:
+			raw = bob.sealOn(h, how&3, b)
+		default:
+			c := control{Version: controlVersion, Kind: kind, Device: bob.cfg.Self.Device, Certificate: bob.cfg.Self.Certificate, Body: b, Count: 1 << 40}
+			if kind == controlVote || kind == controlHeader { // aim at what is there
+				aim(&c, h.id)
+			}
+			c.Signature = MLS{}.Sign(bob.cfg.Self.Secret, controlLabel, c.signed(bob.group))
+			if kind >= controlIntent {
+				raw = bob.sealOn(h, innerControl, encode(c))
+			} else {
+				raw = bob.sealControl(encode(c))
+			}
+		}
+		alice := tb.s["alice"]
+		alice.Step(tb.now, Received{From: "bob", Envelope: raw})
+		for range 20 {
+			tb.now += 1000
+			alice.Step(tb.now, Tick{})
+		}
+		if alice.Describe() == "" || alice.View().Standing != TakingPart && alice.View().Standing != LeftBehind {
+			t.Errorf("alice is %v: %s", alice.View().Standing, alice.View().Why)
+		}
+		alice.Tree()
+		alice.WhyFork(h.id)
+		alice.WhyMember(bob.cfg.Self.Account)
+		fx := alice.Step(tb.now, Send{ID: testID("after"), Body: Text("after")})
+		if len(fx.Notify) == 0 {
+			t.Error("alice answers nothing any more")
+		}
+	})
+}
+
+// aim makes a statement that names nothing name an epoch that is there.
+func aim(c *control, head EpochID) {
+	var b ballot
+	var d heading
+	switch {
+	case c.Kind == controlVote && decode(c.Body, &b) == nil && b.Head == EpochID{}:
+		b.Head = head
+		c.Body = encode(b)
+	case c.Kind == controlHeader && decode(c.Body, &d) == nil && d.Parent == EpochID{}:
+		d.Parent, d.Child = head, EpochID{1}
+		c.Body = encode(d)
+	}
+}
+
+// However far two sides run apart, up to the widest spacing, each has among its
+// anchors one from before they parted.
+func TestAnchorsReachBack(t *testing.T) {
+	widest := anchorSpacings[len(anchorSpacings)-1]
+	for fork := uint64(0); fork < 3*widest; fork += 7 {
+		for ahead := uint64(1); ahead <= widest; ahead++ {
+			shared := false
+			for n := uint64(0); n <= fork && !shared; n += anchorSpacings[0] {
+				shared = anchored(n, fork+ahead) && anchored(n, fork)
+			}
+			if !shared {
+				t.Fatalf("a side that made %d commits after E%d shares no anchor with who stayed", ahead, fork)
+			}
+		}
+		n := 0
+		for a := uint64(0); a <= fork; a++ {
+			if anchored(a, fork) {
+				n++
+			}
+		}
+		if n > maxWraps {
+			t.Fatalf("%d anchors at E%d, at most %d", n, fork, maxWraps)
+		}
+	}
+}
+
+// A removed member reads votes and headers for a while, and nothing else.
+func TestRemovedReadsOnlyTheControlPlane(t *testing.T) {
+	tb := newTable(t, "alice", "bob", "carol")
+	bob := tb.s["bob"]
+	tb.step("alice", Remove{ID: testID("rm"), Account: bob.cfg.Self.Account})
+	tb.settle()
+	h := tb.s["alice"].head()
+	if h.roster.has(bob.cfg.Self.Account) {
+		t.Fatal("bob is still in")
+	}
+	for inner := innerCommit; inner <= innerControl; inner++ {
+		e, _ := parseEnvelope(tb.s["alice"].sealOn(h, inner, []byte("secret")))
+		if bob.held[bob.tags[e.tag]] != nil {
+			t.Errorf("bob has a key for what is of kind %d", inner)
+		}
+	}
+	e, _ := parseEnvelope(tb.s["alice"].sealControl(tb.s["alice"].state(controlVote, ballot{Head: h.id})))
+	if _, ok := bob.openControl(&e); !ok {
+		t.Error("bob cannot read a vote: then who is cut off could not either")
+	}
+	if _, ok := tb.s["carol"].openControl(&e); !ok {
+		t.Error("carol cannot read a vote")
+	}
+}
