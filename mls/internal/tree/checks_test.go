@@ -37,7 +37,7 @@ var checkCases = map[string][]func(t *testing.T, b *bench) error{
 	CheckPathParentHash:  {wrongParentHash},
 	CheckPathLength:      {pathTooShort, pathTooLong, committerOutside},
 	CheckPathCiphertexts: {ciphertextMissing, ciphertextExtra, ciphertextForNewcomer},
-	CheckParentHash:      {parentKeyChanged, parentHashChanged, chainWithoutLeaf, parentAddedByOutsider},
+	CheckParentHash:      {parentKeyChanged, parentHashChanged, chainWithoutLeaf, parentAddedByOutsider, memberSlippedIn},
 	CheckRemoveLeaf:      {removeBlank, removeOutside, updateBlank},
 	CheckPathLeafKey:     {pathKeepsLeafKey},
 	CheckPathKeys:        {pathKeyOfLeaf, pathKeyReplaced, pathKeyTwice, pathKeyOfOwnLeaf, pathLeafKeyOfOther},
@@ -282,6 +282,14 @@ func parentAddedByOutsider(t *testing.T, b *bench) error {
 // chainWithoutLeaf replaces the leaf at the bottom of a chain.
 func chainWithoutLeaf(t *testing.T, b *bench) error {
 	return b.tampered(t, func(a *array) { a.leaves[0], _ = b.newLeaf() })
+}
+
+// memberSlippedIn puts a leaf where only the rule about resolutions sees it:
+// below the last committer's own path, at which it is not unmerged. It would
+// get path secrets that nobody meant for it.
+func memberSlippedIn(t *testing.T, b *bench) error {
+	b.st = b.commit(t, b.st, change{committer: 2, remove: []LeafIndex{3}, path: true})
+	return b.tampered(t, func(a *array) { a.leaves[3], _ = b.newLeaf() })
 }
 
 func unmergedBlank(t *testing.T, b *bench) error {

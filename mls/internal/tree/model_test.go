@@ -151,6 +151,8 @@ func (w *world) commit(t fataler, st *state, c change) *state {
 	if c.path {
 		if joiner == nil {
 			joiner = tree.Leaf(c.committer)
+			w.made++ // members learn and forget things
+			joiner.Capabilities.Extensions = []ExtensionType{0xff00, ExtensionType(w.made % 4)}
 		}
 		w.path(t, next, tree, c.committer, joiner, e.Added())
 	} else {
