@@ -108,6 +108,12 @@ func TestPrivateLaws(t *testing.T) {
 		if _, err := read(append(bytes.Clone(data), 0)); err == nil {
 			t.Fatal("trailing byte accepted")
 		}
+		if _, err := read([]byte{0, 0, 0, 0, 0}); err == nil {
+			t.Fatal("a member without a leaf key accepted")
+		}
+		if _, err := read(append([]byte{0, 0, 0, 0, MaxDepth + 2}, make([]byte, MaxDepth+2)...)); err == nil {
+			t.Fatal("more keys than levels accepted")
+		}
 	}
 }
 
