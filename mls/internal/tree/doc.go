@@ -30,8 +30,34 @@
 // and stored is one and the same.
 //
 // The index is a hint and the tree the truth (index.go): keys that are gone need
-// not be taken out, which halves the cost of a path.
+// not be taken out, and rival commits share all but a short list.
 //
 // Public keys are parsed when used, not kept: for X25519 that is a length
-// check, and for the NIST curves 1 % of the multiplication that follows.
+// check and a comparison, and for the NIST curves 1 % of the multiplication
+// that follows.
+//
+// A key that nobody can encrypt to is refused on its way in, whether in a leaf, a
+// path or a tree (V-5.1.1-public-key): else one member could make everybody's
+// next path fail.
+//
+// Support is counted for the whole tree and not in each node: what is asked is
+// always about all members.
+//
+// # Measured
+//
+// X25519, AES-128-GCM, SHA-256, Ed25519; two cores of an AMD EPYC, Go 1.26.8, an
+// otherwise idle machine. "Warm" means that all parents hold keys.
+//
+//	members                              128      1024     16384
+//	fork and put a path in            5.8 µs    8.6 µs   12.5 µs
+//	kept by each such fork             1.9 kB    2.8 kB    3.1 kB
+//
+//	members                              100      1000     10000
+//	whole warm tree in memory           50 kB    488 kB    5.2 MB
+//	the same on the wire                25 kB    253 kB    2.5 MB
+//	written by a commit                           1.9 kB    2.5 kB
+//
+// Reading a tree costs 3 to 4 µs a member, verifying it one signature a leaf and
+// 0.4 to 0.9 µs a node besides, even where half of the members are unmerged
+// everywhere.
 package tree
