@@ -246,6 +246,21 @@ func TestFullTree(t *testing.T) {
 func TestFindAndSupport(t *testing.T) {
 	b := newBench()
 	tree := b.st.tree
+	var members []LeafIndex
+	for i := range tree.Members() {
+		members = append(members, i)
+	}
+	if !slices.Equal(members, b.st.leaves()) {
+		t.Errorf("members %v, want %v", members, b.st.leaves())
+	}
+	for i := range tree.Members() {
+		if i == 2 {
+			break
+		}
+		if i > 2 {
+			t.Error("Members goes on after a break")
+		}
+	}
 	for i, l := range tree.Members() {
 		if at, ok := tree.FindSignatureKey(l.SignatureKey); !ok || at != i {
 			t.Errorf("signature key of %d is found at %d", i, at)

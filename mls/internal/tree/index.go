@@ -2,6 +2,7 @@ package tree
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -257,11 +258,5 @@ func join(codes []code, items []item) []code {
 }
 
 func byHash(a, b item) int {
-	switch {
-	case a.hash < b.hash || a.hash == b.hash && a.code < b.code:
-		return -1
-	case a == b:
-		return 0
-	}
-	return 1
+	return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.code, b.code))
 }

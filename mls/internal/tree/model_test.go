@@ -279,8 +279,9 @@ func drawChange(t *rapid.T, st *state) change {
 	var c change
 	leaves := st.leaves()
 	c.committer = rapid.SampledFrom(leaves).Draw(t, "committer")
+	c.external = rapid.IntRange(0, 7).Draw(t, "external") == 0
 	for _, i := range leaves {
-		if i == c.committer || len(leaves) < 2 {
+		if i == c.committer && !c.external { // from outside, even the last member can be replaced
 			continue
 		}
 		switch rapid.IntRange(0, 11).Draw(t, "fate") {
@@ -292,7 +293,6 @@ func drawChange(t *rapid.T, st *state) change {
 	}
 	c.adds = rapid.SampledFrom([]int{0, 0, 0, 1, 1, 2, 5}).Draw(t, "adds")
 	c.path = rapid.IntRange(0, 2).Draw(t, "path") > 0
-	c.external = rapid.IntRange(0, 7).Draw(t, "external") == 0
 	return c
 }
 
