@@ -32,9 +32,10 @@ type state struct {
 
 // world makes members and states.
 type world struct {
-	s    *suite.Suite
-	rand *randReader
-	made int
+	s     *suite.Suite
+	rand  *randReader
+	made  int // clients
+	paths int
 }
 
 type randReader struct {
@@ -151,8 +152,8 @@ func (w *world) commit(t fataler, st *state, c change) *state {
 	if c.path {
 		if joiner == nil {
 			joiner = tree.Leaf(c.committer)
-			w.made++ // members learn and forget things
-			joiner.Capabilities.Extensions = []ExtensionType{0xff00, ExtensionType(w.made % 4)}
+			w.paths++ // members learn and forget things
+			joiner.Capabilities.Extensions = []ExtensionType{0xff00, ExtensionType(w.paths % 4)}
 		}
 		w.path(t, next, tree, c.committer, joiner, e.Added())
 	} else {
