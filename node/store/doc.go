@@ -65,4 +65,17 @@
 // values but does not authenticate them. Somebody who can write to the disk can
 // damage rows, which is found by checksums where it is an accident; rows under an
 // epoch are authenticated.
+//
+// # Measured
+//
+// By bench_test.go, once, with rows of 200 bytes, on two cores of an AMD EPYC
+// that other work kept busy (load 8 to 12); a bare 500-byte write and fsync took
+// between 0.3 and 2.7 ms there, so the first three say little but the ratio:
+//
+//	synced batch of 2 rows             1.9 ms   of 20: 1.5 ms
+//	16 writers of 2 rows each          0.14 ms a batch, 7.9 batches a sync
+//	erase an epoch (two syncs)         1.7 ms
+//	load 10,000 rows, 2,000 sealed     12 ms
+//	open and close, 10,000 rows        64 ms, all tables checked
+//	open and close, 200,000 rows       279 ms, likewise
 package store
