@@ -88,6 +88,8 @@ type network struct {
 	held    *[]held // the explorer's hand: packets wait there to be chosen
 	stats   NetStats
 	visible func(a, b int) bool // topology; nil: everybody can dial everybody
+	// passes, where set, stops packets of gossip by what they hold: for tests.
+	passes func(to, from int, bytes []byte) bool
 }
 
 // NetStats counts what the network did since the world began.
@@ -204,6 +206,9 @@ func (n *network) send(p pair, bytes []byte, what string, arrive func()) {
 	}
 	if end != fateNone {
 		n.faults, n.dealt = append(n.faults, key), append(n.dealt, end)
+	}
+	if n.passes != nil && !n.passes(p.to, p.from, bytes) {
+		end = fateLose
 	}
 	if end == fateLose {
 		n.stats.Lost++

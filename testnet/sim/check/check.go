@@ -191,6 +191,9 @@ func (b *Book) Gone(group, device string) {
 	m.gone, m.at = true, ""
 }
 
+// IsGone reports whether a device has said that it is no longer a member.
+func (b *Book) IsGone(group, device string) bool { return b.member(group, device).gone }
+
 // Stranded says that a device found its branch lost for good.
 func (b *Book) Stranded(group, device string) { b.member(group, device).stranded = true }
 
