@@ -58,6 +58,9 @@ func (g *Group) step(b *batch, ev session.Event, c *call) {
 // save makes a batch durable: the session's rows, the events that tell of it,
 // and the Welcomes it sends, all or nothing; then erased keys end.
 func (g *Group) save(b *batch) error {
+	if n, grew := g.grew(); grew {
+		b.fx.Notify = append(b.fx.Notify, n)
+	}
 	if b.changes() {
 		v := g.session.View()
 		g.view.Store(&v)

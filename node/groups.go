@@ -34,6 +34,7 @@ type Group struct {
 	session *session.Session      // owned by run
 	again   []session.Event       // answers of ours to its effects, for the next batch
 	broken  atomic.Pointer[error] // why it has stopped, once it has
+	agreed  agreement
 	reads   map[session.IntentID]bool
 	starts  session.Effects // of Create, Join or Load, performed first
 

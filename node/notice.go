@@ -124,6 +124,27 @@ func (g *Group) event(n session.Notice, moved map[session.IntentID]*Mine) (e api
 	return e, true
 }
 
+// agreement is how far the voters have come to stand with the head, when events
+// told of it last.
+type agreement struct {
+	head   session.EpochID
+	agreed int
+}
+
+// grew tells that most voters, or now all of them, stand with a head that has
+// not moved. Votes are many and the session tells of none: these two steps are
+// what people wait for.
+func (g *Group) grew() (n session.Notice, grew bool) {
+	head, number, agreed, of := g.session.Agreement()
+	was := g.agreed
+	g.agreed = agreement{head, agreed}
+	if head != was.head || agreed <= was.agreed {
+		return n, false
+	}
+	most := was.agreed*2 <= of && agreed*2 > of
+	return session.Notice{Kind: session.NoticeEpoch, At: now(), Epoch: head, Number: number, Agreed: agreed, Of: of}, most || agreed == of
+}
+
 // Title is the group's name, or what to say where it has none.
 func (g *Group) Title() string {
 	if name := g.View().Name; name != "" {

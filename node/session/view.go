@@ -40,6 +40,17 @@ type View struct {
 	Topics [][32]byte
 }
 
+// Agreement is where the head is, how many voters stand at or below it, and of
+// how many: a little of the view, cheap enough to ask after every step.
+func (s *Session) Agreement() (head EpochID, number uint64, agreed, of int) {
+	h := s.head()
+	if h == nil {
+		return
+	}
+	agreed, of = s.chain.Agreed(h.id)
+	return h.id, h.number, agreed, of
+}
+
 // Standing is whether this device takes part.
 type Standing uint8
 
