@@ -282,6 +282,8 @@ func (g *Group) message(h session.History) api.Message {
 	switch {
 	case err != nil:
 		m.Kind, m.Text = "unreadable", "‹a message in a form that this version does not know›"
+	case c.Kind == session.ContentReaction && c.Re != (session.MessageID{}):
+		m.Kind, m.Text = "reaction", c.Text
 	case c.Kind != session.ContentText:
 		m.Kind, m.Text = fmt.Sprintf("kind-%d", c.Kind), fmt.Sprintf("‹a message of kind %d, which this version does not know›", c.Kind)
 	default:

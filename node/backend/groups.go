@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -345,12 +346,17 @@ func (b *Backend) Send(ctx context.Context, key api.Key, ref string, in api.NewM
 			return api.Sent{}, api.NewError(api.CodeUsage, "There is no message "+in.ReplyTo+" to reply to.", "Give its whole id; `covey read --json` shows it.")
 		}
 	}
+	if in.Kind == "reaction" {
+		if content.Kind = session.ContentReaction; in.ReplyTo == "" {
+			return api.Sent{}, api.NewError(api.CodeUsage, "A reaction is to a message, and none is named.", "`covey send GROUP SIGN --react MESSAGE` names one.")
+		}
+	}
 	if err := b.mayAct(g); err != nil {
 		return api.Sent{}, err
 	}
 	id := intentID(key)
 	if sent, ok := g.Mine(id); ok {
-		return b.receipt(g, sent, in.Text, b.n.Journal().Cursor()), nil // the same intent as before
+		return b.receipt(g, sent, in, b.n.Journal().Cursor()), nil // the same intent as before
 	}
 	c, err := g.Do(ctx, session.Send{ID: id, Body: content.Encode()})
 	if err != nil {
@@ -370,16 +376,16 @@ func (b *Backend) Send(ctx context.Context, key api.Key, ref string, in api.NewM
 			sent.Seq = n.Seq
 		}
 	}
-	return b.receipt(g, sent, in.Text, c.Cursor), nil
+	return b.receipt(g, sent, in, c.Cursor), nil
 }
 
-func (b *Backend) receipt(g *node.Group, sent *node.Mine, text string, cursor uint64) api.Sent {
+func (b *Backend) receipt(g *node.Group, sent *node.Mine, in api.NewMessage, cursor uint64) api.Sent {
 	at := time.Now().UTC()
 	p := sent.Progress()
 	me := b.me().Account
 	m := api.Message{
 		ID: hexOf(sent.Message[:]), Group: g.ID(), Seq: sent.Seq, Author: hexOf(me[:]), Name: b.name(), Mine: true,
-		Kind: "text", Text: text, Sent: at, Received: at, Epoch: g.EpochRef(g.View().Head, g.View().Number), Progress: &p,
+		Kind: cmp.Or(in.Kind, "text"), Text: in.Text, ReplyTo: in.ReplyTo, Sent: at, Received: at, Epoch: g.EpochRef(g.View().Head, g.View().Number), Progress: &p,
 	}
 	return api.Sent{Message: m, Cursor: cursor}
 }

@@ -15,8 +15,11 @@ type Content struct {
 // ContentKind says how to show a Content.
 type ContentKind uint8
 
-// ContentText is text for people; all other numbers are not given out yet.
-const ContentText ContentKind = 1
+// Kinds; all other numbers are not given out yet.
+const (
+	ContentText     ContentKind = 1 // text for people
+	ContentReaction ContentKind = 2 // a sign, as Text, in answer to Re
+)
 
 const contentVersion = 1
 

@@ -81,7 +81,8 @@ async function earlier(before) {
   const top = $('timeline').firstChild;
   top.remove();
   const first = $('timeline').firstChild;
-  for (const m of p.messages) $('timeline').insertBefore(line(m), first);
+  for (const m of p.messages) if (m.kind !== 'reaction') $('timeline').insertBefore(line(m), first);
+  for (const m of p.messages) if (m.kind === 'reaction') mark(m);
   if (p.more) $('timeline').prepend(el('li', { class: 'note' }, el('button', { text: 'Earlier messages', onclick: guard(() => earlier(p.messages[0].seq)) })));
 }
 
@@ -123,24 +124,30 @@ function line(m) {
     m.orphan ? el('span', { class: 'fate', text: ' · read on a branch that lost; it stands', title: 'The commit this was sent under lost to a rival.' }) : null, ' ', fate,
     el('button', { class: 'small', text: 'Reply', onclick: () => answer(m) }), el('button', { class: 'small', text: '＋', 'aria-label': 'React', onclick: () => react(m) }),
     el('button', { class: 'small', text: 'Why?', onclick: () => why(m.id) })),
-  m.reply_to ? el('p', { class: 'quote', text: quoted(m.reply_to) }) : null, el('p', { class: 'body', text }), el('div', { class: 'reactions' }));
+  m.reply_to ? el('p', { class: 'quote', text: quoted(m.reply_to) }) : '', el('p', { class: 'body', text }), el('div', { class: 'reactions' }));
   li.fate = fate;
   if (m.progress) progress(fate, m.progress);
   lines.set(m.id, li);
   return li;
 }
 
+// add shows a message once, however often it comes: as the answer to its
+// sending, and as an event.
 function add(m) {
-  if (m.kind === 'reaction') {
-    const to = lines.get(m.reply_to);
-    if (to) { to.querySelector('.reactions').append(el('span', { title: visible(m.name), text: visible(m.text) })); lines.set(m.id, to); }
-    return;
-  }
   if (lines.has(m.id)) return;
+  if (m.kind === 'reaction') { mark(m); return; }
   const list = $('timeline');
   const end = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
   list.append(line(m));
   if (end) list.scrollTop = list.scrollHeight;
+}
+
+// mark puts a reaction under what it is to, if that is shown.
+function mark(m) {
+  const to = lines.get(m.reply_to);
+  if (!to) return;
+  to.querySelector('.reactions').append(el('span', { title: visible(m.mine ? 'you' : m.name), text: visible(m.text) }));
+  lines.set(m.id, to);
 }
 
 function progress(at, p) {
