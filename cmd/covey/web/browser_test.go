@@ -211,7 +211,7 @@ func newTown(t *testing.T) *town {
 		}
 	})
 	must(t, net.Nodes("Alice", "Bob", "Carol"))
-	must(t, net.Group("picnic", "Alice", "Bob", "Carol"))
+	must(t, net.Group("picnic", "Bob", "Alice", "Carol"))
 	w := &town{net: net, browser: open(t)}
 	w.alice, err = net.Client("Alice")
 	must(t, err)
@@ -331,7 +331,8 @@ func keyboard(w *town) {
 	w.prefers("light")
 }
 
-// forkAndHeal parts the group, lets both sides change it, and joins them.
+// forkAndHeal parts the group, lets both sides change it, and joins them. Bob
+// owns the group, so Alice's change is the one that gives way.
 func forkAndHeal(w *town) {
 	start, err := w.net.Views("picnic")
 	must(w.t, err)
