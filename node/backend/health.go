@@ -30,7 +30,7 @@ func (b *Backend) Epochs(ctx context.Context, ref string) (api.Epochs, error) {
 		n := api.EpochNode{
 			EpochRef: g.EpochRef(t.Epoch, t.Number), Head: t.Head, Weight: t.Weight, Of: t.Of, Members: t.Members, Life: lives[t.Life],
 		}
-		if !t.State && n.Life != api.LifeHead && n.Life != api.LifeInvalid {
+		if !t.State && n.Life != api.LifeHead && n.Life != api.LifeInvalid && n.Life != api.LifeLost {
 			n.Life = api.LifeErased
 		}
 		if t.Head {

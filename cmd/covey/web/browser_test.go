@@ -297,8 +297,8 @@ func talk(w *town) {
 	w.says("#timeline li:not(.mine) .body", "I do. Two of them.")
 	must(w.t, w.net.Send("Carol", "picnic", "Then I bring the bread."))
 	w.says("#timeline li:not(.mine) .body", "Then I bring the bread.")
-	must(w.t, w.react(sent.Message.ID, "👍"))
-	w.says(".reactions span", "👍")
+	must(w.t, w.react(sent.Message.ID, "♥"))
+	w.says(".reactions span", "♥")
 	if n := eval[int](w.browser, "document.querySelectorAll('#timeline .body').length"); n != 3 {
 		w.t.Errorf("%d messages are shown, not 3", n)
 	}

@@ -122,7 +122,7 @@ function line(m) {
   const text = m.kind === 'text' ? visible(m.text) : `[${visible(m.kind)}: this version does not show it]`;
   li.append(el('div', {}, el('span', { class: 'who' }, name(m.mine ? 'you' : m.name)), el('time', { datetime: m.sent, text: clock(m.sent) }),
     m.orphan ? el('span', { class: 'fate', text: ' · read on a branch that lost; it stands', title: 'The commit this was sent under lost to a rival.' }) : null, ' ', fate,
-    el('button', { class: 'small', text: 'Reply', onclick: () => answer(m) }), el('button', { class: 'small', text: '＋', 'aria-label': 'React', onclick: () => react(m) }),
+    el('button', { class: 'small', text: 'Reply', onclick: () => answer(m) }), el('button', { class: 'small', text: 'React', onclick: () => react(m) }),
     el('button', { class: 'small', text: 'Why?', onclick: () => why(m.id) })),
   m.reply_to ? el('p', { class: 'quote', text: quoted(m.reply_to) }) : '', el('p', { class: 'body', text }), el('div', { class: 'reactions' }));
   li.fate = fate;
