@@ -129,6 +129,7 @@ func New(c Config, h Handler) (_ *Mesh, err error) {
 	if err != nil {
 		return nil, err
 	}
+	m.host.Network().Notify(&network.NotifyBundle{ConnectedF: m.again})
 	m.done.Go(func() { m.watch(bus) })
 	m.done.Go(m.keeper.run)
 	if c.Multicast {

@@ -398,3 +398,33 @@ func TestNetworksDoNotMix(t *testing.T) {
 		}
 	})
 }
+
+// A peer that crashed comes back on another address, before anybody has
+// noticed that it was gone: frames and gossip reach it at once.
+func TestCrashedPeerComesBackElsewhere(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 2, nil)
+		for i := range 2 {
+			w.know(i, 0, 1)
+			w.nodes[i].Subscribe("room", w.ids(0, 1))
+		}
+		time.Sleep(5 * time.Second)
+		w.nodes[0].Send(w.id(1), []byte("before")) // so that a stream is open
+		time.Sleep(time.Second)
+		zero, id := w.id(0), w.id(1)
+		w.net.Dark(1, true)
+		w.nodes[1].Close()
+		w.start(1, func(_ int, c *Config) { c.Listen = []string{simlink.Address(7)} })
+		w.nodes[1].Know(map[peer.ID][]ma.Multiaddr{zero: {ma.StringCast(simlink.Address(0))}})
+		w.nodes[1].Subscribe("room", []peer.ID{zero, id})
+		time.Sleep(15 * time.Second)
+		w.nodes[0].Send(id, []byte("after"))
+		w.publish(0, "room", "hello again")
+		time.Sleep(2 * time.Second)
+		w.ears[1].mu.Lock()
+		defer w.ears[1].mu.Unlock()
+		if !slices.Equal(w.ears[1].frames, []string{"after"}) || !slices.Equal(w.ears[1].gossip, []string{"room: hello again"}) {
+			t.Errorf("frames %q, gossip %q", w.ears[1].frames, w.ears[1].gossip)
+		}
+	})
+}
