@@ -125,7 +125,20 @@ func TestEraseTouchesNothingElse(t *testing.T) {
 	noError(t, "protect", err)
 	lost.Erase()
 	lost.Keys().Erase()
+	e := g[2].Epoch
+	gone := [][]byte{
+		e.secrets.InitSecret(), e.secrets.ExternalSecret(), e.secrets.ExporterSecret(), e.secrets.ConfirmationKey(), e.secrets.MembershipKey(), e.secrets.ResumptionPSK(),
+	}
+	stored := wire.Marshal(e.own)
 	g[2].Erase()
+	for i, s := range gone {
+		if !bytes.Equal(s, make([]byte, len(s))) {
+			t.Errorf("secret %d is still in memory", i)
+		}
+	}
+	if left := wire.Marshal(e.own); len(left) >= len(stored) || len(left) > 20 {
+		t.Errorf("private keys are still there: %d bytes of %d", len(left), len(stored))
+	}
 	for what, err := range map[string]error{
 		"commit": second(g[2].Commit(w.rand, g[2].key, CommitOptions{})), "process": second(g[2].Process(won.Message, Received{})),
 		"export": second(g[2].Export("x", nil, 16)), "authenticator": second(g[2].Authenticator()), "group info": second(g[2].GroupInfo(g[2].key, WelcomeOptions{})),
@@ -314,6 +327,20 @@ func TestGREASE(t *testing.T) {
 	if len(seen) != 15 || !seen[0x0a0a] || !seen[0xeaea] || seen[0xfafa] {
 		t.Errorf("GREASE is %v", seen)
 	}
+}
+
+// Whoever is removed may be added in the same commit (RFC 9420 §12.2).
+func TestRemovedAndAddedAtOnce(t *testing.T) {
+	w := newWorld(t, X25519AES128SHA256Ed25519)
+	g := w.group(GroupOptions{}, "a", "b", "c")
+	again := w.pack(g[1].person)
+	c := w.commit(g[0], CommitOptions{Proposals: []Proposal{&Remove{Removed: 1}, &Add{KeyPackage: again.KeyPackage}}})
+	if got := must(g[1].Process(c.Message, Received{}))(t); !got.RemovesMe() || got.Next.ID() != c.Next.ID() {
+		t.Error("the old appearance does not see itself go")
+	}
+	g[1].pack = again
+	got := w.follow([]*member{g[0], g[2]}, 0, c)
+	w.same(append(got, &member{g[1].person, w.join(g[1].person, c.Welcome)})...)
 }
 
 // A tree that the joiner gets apart from the Welcome.
