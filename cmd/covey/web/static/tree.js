@@ -36,14 +36,14 @@ export function drawTree(epochs, chosen, choose) {
   for (const c of cells) {
     const p = at.get(c.n.parent);
     if (!p) continue;
-    out.append(svg('path', { class: 'edge' + (c.main && p.main ? ' main' : ''), 'stroke-dasharray': c.n.life === 'lost' || c.n.life === 'invalid' ? '4 3' : 'none',
+    out.append(svg('path', { class: 'edge' + (c.main && p.main ? ' main' : ''), 'stroke-dasharray': c.main ? 'none' : '4 3',
       d: `M${X(p)} ${Y(p)} C${X(p) + 50} ${Y(p)} ${X(c) - 50} ${Y(c)} ${X(c)} ${Y(c)}` }));
   }
   for (const c of cells) {
     const n = c.n;
     const label = `epoch ${n.number}, ${n.life}${n.what ? ', ' + visible(n.what) : ''}`;
     const pick = () => choose(n);
-    out.append(svg('g', { tabindex: 0, role: 'button', 'aria-label': label, 'aria-pressed': String(n.id === chosen), 'data-life': n.life, 'data-epoch': n.id, onclick: pick,
+    out.append(svg('g', { tabindex: 0, role: 'button', 'aria-label': label, 'aria-pressed': String(n.id === chosen), 'data-life': n.life, 'data-branch': c.main ? 'head' : 'side', 'data-epoch': n.id, onclick: pick,
       onkeydown: (e) => { if (e.key === 'Enter' || e.key === ' ') { e.preventDefault(); pick(); } } },
     svg('circle', { class: 'state' + (n.head ? ' head' : ''), cx: X(c), cy: Y(c), r: n.head ? 13 : 10, fill: colour(n.id), opacity: n.life === 'erased' || n.life === 'lost' ? .45 : 1 }),
     txt(X(c), Y(c) + 4, String(n.number), 'middle'), txt(X(c), Y(c) + 27, (n.name ? visible(n.name).slice(0, 12) : '') + (n.of ? ` ${n.weight}/${n.of}` : ''), 'middle', 'faint')));
