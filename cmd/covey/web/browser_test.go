@@ -331,8 +331,7 @@ func keyboard(w *town) {
 	w.prefers("light")
 }
 
-// forkAndHeal parts the group, lets both sides change it, and joins them. Bob
-// owns the group, so Alice's change is the one that gives way.
+// forkAndHeal parts the group, lets both sides change it, and joins them.
 func forkAndHeal(w *town) {
 	start, err := w.net.Views("picnic")
 	must(w.t, err)
@@ -352,7 +351,10 @@ func forkAndHeal(w *town) {
 	must(w.t, w.net.Heal(""))
 	w.together()
 	w.says("#timeline .body", "Alice is gone, it seems.")
-	w.sees("a sentence about the fork", "document.querySelector('#timeline .note.fork')?.textContent.length > 20")
+	for e, err := range w.alice.Watch(w.t.Context(), api.WatchOptions{Types: []api.EventType{api.EventFork}, Once: true}) {
+		must(w.t, err)
+		w.says("#timeline .note.fork", e.Text) // only who gave way is told of it
+	}
 	w.says("#talk-epoch", "✓ agreed 3/3")
 	w.sees("that all is delivered", "[...document.querySelectorAll('.mine .fate')].every((f) => f.textContent.includes('2/2'))")
 	w.picture("chat")
@@ -364,7 +366,7 @@ func forkAndHeal(w *town) {
 	must(w.t, err)
 	w.sees("every epoch that the node knows", fmt.Sprintf("document.querySelectorAll('#tree g').length === %d", len(e.Nodes)))
 	eval[bool](w.browser, "(document.querySelector('#tree [data-branch=side]').dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' })), true)")
-	w.says("#epoch", "0 of 3 accounts")
+	w.says("#epoch", "0 of 3 accounts") // the rival's story
 	w.says("#health-verdict", "agreed by all 3")
 	w.picture("health")
 	w.press("1", chromedp.ModifierAlt)
