@@ -14,7 +14,10 @@ import (
 	"github.com/covey-p2p/covey/testnet"
 )
 
-var update = flag.Bool("update", false, "record the outcomes of scripts anew")
+var (
+	update     = flag.Bool("update", false, "record the outcomes of scripts anew")
+	realEngine = flag.Bool("real", false, "play the rows of the suite with package mls, not the stand-in")
+)
 
 const second = time.Second
 
@@ -33,7 +36,7 @@ func stage(t *testing.T, seed uint64, names ...string) *play {
 
 func stageWith(t *testing.T, o Options, names ...string) *play {
 	t.Helper()
-	p := &play{New(o), t, names}
+	p := &play{New(withEngine(o)), t, names}
 	p.opens = map[[16]byte]session.Key{}
 	p.do("nodes " + strings.Join(names, " "))
 	p.do("group " + names[0] + " room (" + strings.Join(names[1:], " ") + ")")
@@ -44,6 +47,14 @@ func stageWith(t *testing.T, o Options, names ...string) *play {
 		}
 	}
 	return p
+}
+
+// withEngine puts in the engine the flags ask for, where a row has no own.
+func withEngine(o Options) Options {
+	if *realEngine && o.Engine == nil {
+		o.Engine = session.MLS{}
+	}
+	return o
 }
 
 // do speaks lines of a script.

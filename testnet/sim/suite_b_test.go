@@ -411,7 +411,7 @@ func b12(t *testing.T) {
 // outweigh the two.
 func b13(t *testing.T) {
 	for seed := uint64(1); seed <= 4; seed++ {
-		p := &play{New(Options{Seed: seed}), t, []string{"alice", "bob/1", "bob/2", "bob/3", "bob/4", "bob/5", "carol"}}
+		p := &play{New(withEngine(Options{Seed: seed})), t, []string{"alice", "bob/1", "bob/2", "bob/3", "bob/4", "bob/5", "carol"}}
 		p.do("nodes "+strings.Join(p.names, " "), "group alice room (bob/1 carol)")
 		p.settle()
 		p.do("role alice room bob/1 admin")
