@@ -186,11 +186,13 @@ func (c *Chain) seatCommit(n *node) {
 		return cmp.Compare(m.number(), number)
 	})
 	for _, m := range s.commits[at:] {
-		if m.number() != n.number() {
+		if s.guilt != nil || m.number() != n.number() {
 			break
 		}
-		if e := twoCommits(&m.Candidate, &n.Candidate); s.guilt == nil && e.Convicts() {
-			c.convict(s, e)
+		if m.parent == n.parent {
+			if e := twoCommits(&m.Candidate, &n.Candidate); e.Convicts() {
+				c.convict(s, e)
+			}
 		}
 	}
 	s.commits = slices.Insert(s.commits, at, n)
