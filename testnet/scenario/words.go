@@ -148,24 +148,27 @@ func (f *File) distributions(add func(string, func(starlark.Tuple, []starlark.Tu
 		b, err := asDuration(off)
 		return churn{sim.Weibull{Scale: a, Shape: k}, sim.Weibull{Scale: b, Shape: k}}, err
 	})
-	add("csv", func(args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
-		var name string
-		if err := starlark.UnpackArgs("csv", args, kw, "file", &name); err != nil {
-			return nil, err
-		}
-		root, err := os.OpenRoot(filepath.Dir(f.Path))
-		if err != nil {
-			return nil, err
-		}
-		defer root.Close()
-		file, err := root.Open(name)
-		if err != nil {
-			return nil, fmt.Errorf("%s: it is looked for beside the scenario", name)
-		}
-		defer file.Close()
-		d, err := sim.ReadCSV(name, file)
-		return dist{d}, err
-	})
+	add("csv", f.measured)
+}
+
+// measured reads a distribution from a file beside the scenario.
+func (f *File) measured(args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
+	var name string
+	if err := starlark.UnpackArgs("csv", args, kw, "file", &name); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(filepath.Dir(f.Path))
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	file, err := root.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: it is looked for beside the scenario", name)
+	}
+	defer file.Close()
+	d, err := sim.ReadCSV(name, file)
+	return dist{d}, err
 }
 
 func parseDist(name string, args ...starlark.Value) (starlark.Value, error) {
