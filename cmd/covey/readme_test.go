@@ -1,0 +1,50 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestReadme runs every console block of README as one shell script, from the
+// root of the module, with a program built for it: what a newcomer does.
+func TestReadme(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and runs the program: not in -short")
+	}
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(blocks) < 2 {
+		t.Fatalf("README has %d console blocks", len(blocks))
+	}
+	bin, home := t.TempDir(), t.TempDir()
+	for i, b := range blocks {
+		script := "set -e\n"
+		for line := range strings.Lines(b[1]) {
+			if cmd, ok := strings.CutPrefix(line, "$ "); ok {
+				script += cmd
+			}
+		}
+		script = strings.ReplaceAll(script, "go install ./cmd/covey", "go build -o "+filepath.Join(bin, "covey")+" ./cmd/covey")
+		script = strings.ReplaceAll(script, " --name ", " --network readme --multicast=false --map-ports=false --listen /ip4/127.0.0.1/udp/0/quic-v1 --name ")
+		script = strings.ReplaceAll(script, "runs/", filepath.Join(home, "runs")+"/")
+		script = strings.ReplaceAll(script, ".star\n", ".star --out "+filepath.Join(home, "runs")+"\n")
+		cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
+		cmd.Dir = "../.."
+		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "TMPDIR="+home)
+		cmd.WaitDelay = time.Second
+		began := time.Now()
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("block %d: %v\n%s\n%s", i+1, err, script, out)
+		}
+		t.Logf("block %d in %v:\n%s", i+1, time.Since(began).Round(time.Millisecond), out)
+	}
+}
