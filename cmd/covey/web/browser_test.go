@@ -389,7 +389,7 @@ func restart(w *town) {
 	must(w.t, w.net.Send("Bob", "picnic", "Said after."))
 	w.says("#timeline .body", "Said after.")
 	w.sees("the same visit", "window.sameVisit === 1")
-	if n := eval[int](w.browser, "[...document.querySelectorAll('.body')].filter((e) => e.textContent === 'Said into the void').length"); n != 1 {
+	if n := eval[int](w.browser, "[...document.querySelectorAll('.body')].filter((e) => e.textContent.trim() === 'Said into the void').length"); n != 1 {
 		w.t.Errorf("what was sent once is shown %d times", n)
 	}
 }
