@@ -1,7 +1,6 @@
 package consensus
 
 import (
-	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -183,13 +182,6 @@ func (w *world) commit(words []string, options map[string]string) error {
 
 func (w *world) chain() *Chain { return New(w.root, epochID("genesis"), w.params) }
 
-// outcome is what a run of inputs leads to: the answers that may not depend on
-// their order.
-type outcome struct {
-	head, best EpochID
-	text       string
-}
-
 func (c *Chain) tell(in input) Move {
 	if in.kind == 'v' {
 		m, _ := c.Hear(in.vote)
@@ -318,13 +310,4 @@ func (w *world) votes() (n int) {
 var named = Drawing{
 	Account: func(a Account) string { return a.String() },
 	Commit:  func(c CommitID) string { return strings.TrimPrefix(c.String(), "c-") },
-}
-
-func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
-	var keys []K
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -21,8 +21,6 @@ const (
 	// errandsAtOnce is how many Welcomes, key packages and hellos are fetched
 	// or carried at a time; each waits for somebody else's machine.
 	errandsAtOnce = 32
-	// retryHello is how often somebody who has not answered is greeted again.
-	retryHello = 10 * time.Minute
 
 	// settleTopic is how long a new topic is listened on before it is spoken
 	// on: others take it up within a gossip round trip.
@@ -31,8 +29,6 @@ const (
 	lostEvery = time.Second
 	// keepOps is how many operations are remembered for questions about them.
 	keepOps = 4096
-	// stopWait is how long Stop waits for what was handed in before it.
-	stopWait = 5 * time.Second
 	// whereMessage is the size of a question after addresses and of its answer,
 	// in bytes; askWhere is how many members are asked for one peer.
 	whereMessage = 4 << 10

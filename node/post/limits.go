@@ -24,9 +24,6 @@ const (
 	// long.
 	retryEvery = 2 * time.Minute
 	parcelLife = 14 * 24 * time.Hour
-	// leaveAfter is how many attempts at a parcel fail before it is left in
-	// mailboxes, besides going on trying.
-	leaveAfter = 1
 	// pollEvery is how often this device looks into its mailbox; pollDays is
 	// how many days back it then looks, as the first poll has looked further.
 	pollEvery = time.Hour

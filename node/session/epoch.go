@@ -176,7 +176,8 @@ func (s *Session) judge(p *held, id CommitID, ap Applied) (verdict, error) {
 		return v, fmt.Errorf("%w: no such author", ErrInvalid)
 	}
 	author := p.roster.account[at]
-	next, policy := p.roster, p.policy
+	policy := p.policy
+	var next *roster
 	var err error
 	if s.newer(p, author, ap) {
 		if next, err = s.rosterOf(edited(p.roster.leaves, ap), p.roster); err != nil {

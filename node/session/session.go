@@ -58,7 +58,6 @@ type Session struct {
 	now  Time // the same, never going back: wall + skew
 	skew Time
 	fx   Effects
-	from EpochID // the head when this Step began
 
 	chain   *consensus.Chain
 	held    map[EpochID]*held

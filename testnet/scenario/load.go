@@ -82,7 +82,7 @@ func Parse(path string, text []byte) (*File, error) {
 		return nil, fmt.Errorf("%s: there is no main: write def main(w): …", path)
 	}
 	if main.NumParams() != 1 {
-		return nil, fmt.Errorf("%s:%d: main takes one parameter, the world: write def main(w):", path, main.Position().Line)
+		return nil, fmt.Errorf("%s:%d: main takes one parameter, the world: write def main(w): …", path, main.Position().Line)
 	}
 	f.main = main
 	return f, nil

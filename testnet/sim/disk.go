@@ -197,16 +197,3 @@ func (d *Disk) damage(group, key string) bool {
 	}
 	return ok
 }
-
-// dump is everything a thief of this disk can read, row after row, by key.
-func (d *Disk) dump() [][]byte {
-	var out [][]byte
-	for _, group := range sortedKeys(d.groups) {
-		for _, key := range sortedKeys(d.groups[group]) {
-			if r := d.groups[group][key]; r.wrap == nil || !r.wrap.erased {
-				out = append(out, append([]byte(key+"="), r.value...))
-			}
-		}
-	}
-	return out
-}

@@ -3,7 +3,6 @@ package sim
 import (
 	"crypto/sha256"
 	"fmt"
-	"math/bits"
 	"slices"
 	"time"
 )
@@ -34,13 +33,6 @@ func (s *set) remove(i int) {
 }
 
 func (s set) has(i int) bool { return i/64 < len(s) && s[i/64]>>(i%64)&1 == 1 }
-
-func (s set) len() (n int) {
-	for _, w := range s {
-		n += bits.OnesCount64(w)
-	}
-	return n
-}
 
 // cut stops everything from one set of nodes to another. A named partition is
 // a list of cuts; partitions nest and overlap, and each heals by its name.

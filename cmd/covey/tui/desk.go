@@ -34,15 +34,14 @@ type desk struct {
 	client *api.Client
 	extra  []Command
 
-	status  api.Status
-	groups  []api.Group
-	open    api.GroupDetail
-	lines   []line
-	byID    map[string]int // message id -> index in lines
-	asks    []string       // what waits for an answer, a sentence each
-	reply   string         // id of the message being answered
-	notice  string         // last thing said to the person, below the timeline
-	pending string         // what is being waited for
+	status api.Status
+	groups []api.Group
+	open   api.GroupDetail
+	lines  []line
+	byID   map[string]int // message id -> index in lines
+	asks   []string       // what waits for an answer, a sentence each
+	reply  string         // id of the message being answered
+	notice string         // last thing said to the person, below the timeline
 }
 
 func newDesk(c *api.Client, extra []Command) *desk {

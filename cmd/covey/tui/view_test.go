@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"context"
 	"flag"
 	"os"
 	"path/filepath"
@@ -19,7 +20,7 @@ var update = flag.Bool("update", false, "record the screens anew")
 
 // scene is a desk in the middle of a conversation.
 func scene() *model {
-	m := newModel(nil, nil, Options{})
+	m := newModel(context.Background(), nil, Options{})
 	d := m.desk
 	at := time.Date(2026, 11, 24, 10, 41, 0, 0, time.UTC)
 	d.status = api.Status{Name: "Alice", Peers: 4}

@@ -53,16 +53,15 @@ func (s *state) Alive() bool                   { return !s.erased }
 // A commit is: parent, author leaf, nonce, new policy (optional), data,
 // removed leaves, malformed leaves, added key packages, signature, tag.
 type commit struct {
-	parent      session.EpochID
-	author      uint32
-	nonce       [32]byte
-	change      session.Edit
-	malformed   []uint32
-	signed      []byte // all before the signature
-	signature   []byte
-	tag         [32]byte // hash of the child's secret: confirms it
-	whole       []byte
-	withContext bool
+	parent    session.EpochID
+	author    uint32
+	nonce     [32]byte
+	change    session.Edit
+	malformed []uint32
+	signed    []byte // all before the signature
+	signature []byte
+	tag       [32]byte // hash of the child's secret: confirms it
+	whole     []byte
 }
 
 func (c *commit) encode(sign func([]byte) []byte) {
