@@ -417,6 +417,23 @@ func TestKilledWhileWriting(t *testing.T) {
 	}
 }
 
+// A crash right after a value log was made leaves a file of no length.
+func TestUnbornLog(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, small)
+	if err := s.Put("p/", []session.Row{row("a", "1")}); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if err := os.WriteFile(filepath.Join(dir, "db", "000099.vlog"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = closing(t, open(t, dir, small))
+	if got := keys(t, s, "p/"); len(got) != 1 {
+		t.Fatal(got)
+	}
+}
+
 func TestRestoredCopies(t *testing.T) {
 	type copies struct{ before, now string }
 	prepare := func(t *testing.T, w Witness) copies {

@@ -234,6 +234,9 @@ func openDatabase(o badger.Options) (db *badger.DB, err error) {
 			err = &CorruptError{What: "the database", Err: fmt.Errorf("%v", p)}
 		}
 	}()
+	if err := dropUnborn(o.ValueDir); err != nil {
+		return nil, err
+	}
 	db, err = badger.Open(o)
 	switch {
 	case err == nil:
@@ -244,6 +247,23 @@ func openDatabase(o badger.Options) (db *badger.DB, err error) {
 		return nil, err
 	}
 	return nil, &CorruptError{What: "the database", Err: err}
+}
+
+// dropUnborn removes value logs of no length: a crash between the making of the
+// file and its first byte leaves one, and badger refuses to open with it.
+func dropUnborn(dir string) error {
+	names, err := filepath.Glob(filepath.Join(dir, "*.vlog"))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil && info.Size() == 0 {
+			if err := os.Remove(name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // audit compares what the rows, the slots and the outside witness remember of
