@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -82,7 +83,9 @@ func shut(dir string) {
 		return
 	}
 	for ctx.Err() == nil {
-		if _, err := c.Status(ctx); err != nil {
+		// An answer that it stops is not the end: its store closes last, and
+		// must not lose its folder before.
+		if _, err := c.Status(ctx); errors.Is(err, api.NoDaemon) {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
