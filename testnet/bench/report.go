@@ -11,11 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/covey-p2p/covey/testnet/report"
 )
 
 // Manifest is what repeats a report and says where it came from.
@@ -42,7 +43,7 @@ func (t *Thesis) Write(dir string, o Options, began time.Time) error {
 	}
 	m := Manifest{
 		Version: 1, At: began.UTC(), Seconds: time.Since(began).Round(100 * time.Millisecond).Seconds(), Go: runtime.Version(),
-		System: runtime.GOOS + "/" + runtime.GOARCH, CPU: processor(), Cores: runtime.NumCPU(), Change: change(),
+		System: runtime.GOOS + "/" + runtime.GOARCH, CPU: processor(), Cores: runtime.NumCPU(), Change: report.Change(),
 		Repeats: o.plan().repeats, Repeat: o.command(), Facts: t.Facts,
 	}
 	b, err := json.MarshalIndent(m, "", "  ")
@@ -130,17 +131,6 @@ func processor() string {
 		}
 	}
 	return "unknown"
-}
-
-func change() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				return s.Value
-			}
-		}
-	}
-	return ""
 }
 
 var pageTemplate = template.Must(template.New("").Parse(`<!doctype html>

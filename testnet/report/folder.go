@@ -92,7 +92,7 @@ func (f *Folder) Close(r Run) error {
 		return err
 	}
 	m := r.Manifest
-	m.Version, m.Go, m.System, m.Cores, m.Change = 1, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH, runtime.NumCPU(), change()
+	m.Version, m.Go, m.System, m.Cores, m.Change = 1, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH, runtime.NumCPU(), Change()
 	events, err := ReadEvents(filepath.Join(f.Dir, "events.jsonl"))
 	if err != nil {
 		return err
@@ -134,7 +134,9 @@ func metrics(samples []Sample) []byte {
 	return []byte(b.String())
 }
 
-func change() string {
+// Change is the change of the source that this program was built from, where
+// that is known.
+func Change() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {

@@ -45,8 +45,8 @@
 //
 // # Measured
 //
-// X25519, AES-128-GCM, SHA-256, Ed25519; two cores of an AMD EPYC, Go 1.26.8, an
-// otherwise idle machine. "Warm" means that all parents hold keys.
+// X25519, AES-128-GCM, SHA-256, Ed25519; two cores of an AMD EPYC, Go 1.26.8, a
+// machine that other work shared. "Warm" means that all parents hold keys.
 //
 //	members                              128      1024     16384
 //	fork and put a path in            5.8 µs    8.6 µs   12.5 µs
