@@ -68,8 +68,9 @@ func (g *Group) save(b *batch) error {
 	events, extra := g.report(b.fx.Notify)
 	entry := g.n.journal.Reserve(events)
 	b.cursor = entry.Cursor()
-	rows := make([]session.Row, 0, len(b.fx.Save)+len(b.rows)+len(extra)+len(events))
-	for _, r := range b.fx.Save {
+	saved := session.Latest(b.fx.Save)
+	rows := make([]session.Row, 0, len(saved)+len(b.rows)+len(extra)+len(events))
+	for _, r := range saved {
 		r.Key = g.prefix() + r.Key
 		rows = append(rows, r)
 	}

@@ -4,7 +4,8 @@ package session
 // Performing them twice is harmless: a crash after Save is followed by the
 // same publishes again.
 type Effects struct {
-	// Save is durable, as one synced batch, before anything below is done.
+	// Save is durable, as one synced batch, before anything below is done. Each
+	// key stands there once.
 	Save []Row
 	// Erase names epochs whose wrapping keys are destroyed once Save is
 	// durable: rows written with Row.Wrap of that epoch are unreadable from
@@ -30,6 +31,27 @@ type Row struct {
 	Key   string
 	Value []byte
 	Wrap  EpochID // zero: not bound to an epoch
+}
+
+// Latest leaves of rows with the same key the last: one batch needs no more.
+func Latest(rows []Row) []Row {
+	if len(rows) < 2 {
+		return rows
+	}
+	last := make(map[string]int, len(rows))
+	for i, r := range rows {
+		last[r.Key] = i
+	}
+	if len(last) == len(rows) {
+		return rows
+	}
+	out := rows[:0:0]
+	for i, r := range rows {
+		if last[r.Key] == i {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // Outgoing is an envelope to publish. ID is the intent it carries, or zero;

@@ -47,6 +47,9 @@ const (
 	maxWishes = 1024
 	maxPool   = 4096
 	maxOutbox = 4096
+	// flushBytes is how much of envelopes one Step makes of the outbox: after a partition a whole
+	// outbox may wait, and a Step should stay a fraction of a second.
+	flushBytes = 1 << 20
 	// intentEpochs is for how many epochs an intent may be committed after it
 	// was signed: what its author forgot must not come true much later.
 	intentEpochs = 64

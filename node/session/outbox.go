@@ -75,6 +75,7 @@ func (s *Session) flushOutbox() {
 	if h == nil || !s.active() || h.keys == nil || s.divided || s.removalPending() {
 		return
 	}
+	flushed := 0
 	for _, id := range s.outOrder(func(m *sent) bool { return m.Epoch == EpochID{} }) {
 		m := s.outbox[id]
 		if !s.audible(m, h) {
@@ -86,13 +87,18 @@ func (s *Session) flushOutbox() {
 			}
 			continue
 		}
+		if flushed >= flushBytes {
+			s.wake(s.now) // the rest in the next Step
+			return
+		}
 		m.Held = false
-		s.protect(h, id, m)
+		flushed += s.protect(h, id, m)
 	}
 }
 
-// protect encrypts a message under h and publishes it.
-func (s *Session) protect(h *held, id MessageID, m *sent) {
+// protect encrypts a message under h, publishes it, and says how many bytes
+// that are.
+func (s *Session) protect(h *held, id MessageID, m *sent) int {
 	if m.First == (EpochID{}) {
 		m.First = h.id
 	}
@@ -100,7 +106,7 @@ func (s *Session) protect(h *held, id MessageID, m *sent) {
 	ciphertext, cells, err := h.keys.Protect(plain, s.cfg.Rand)
 	if err != nil {
 		s.notify(Notice{Kind: NoticeTrouble, Reason: "a message could not be encrypted: " + err.Error()})
-		return
+		return 0
 	}
 	s.saveKeys(h, cells)
 	raw := s.sealOn(h, innerMessage, ciphertext)
@@ -114,6 +120,7 @@ func (s *Session) protect(h *held, id MessageID, m *sent) {
 		s.saw(id, e.order)
 	}
 	s.publish(raw, m.ID)
+	return len(raw)
 }
 
 // handed hears from the driver how many peers took what was published.

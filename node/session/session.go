@@ -58,6 +58,8 @@ type Session struct {
 	now  Time // the same, never going back: wall + skew
 	skew Time
 	fx   Effects
+	// metaChanged: meta's row is written at the end of this Step.
+	metaChanged bool
 
 	chain   *consensus.Chain
 	held    map[EpochID]*held
@@ -259,8 +261,13 @@ func (s *Session) finish() Effects {
 	s.reap()
 	s.trim()
 	s.remind()
+	if s.metaChanged {
+		s.metaChanged = false
+		s.save(rowMeta, encode(s.meta), EpochID{})
+	}
 	fx := s.fx
 	s.fx = Effects{}
+	fx.Save = Latest(fx.Save)
 	return fx
 }
 
@@ -296,9 +303,10 @@ func (s *Session) erase(key string, wrap EpochID) {
 	s.fx.Erase = append(s.fx.Erase, wrap)
 }
 
+// saveMeta has the step end with the session's own row.
 func (s *Session) saveMeta() {
 	s.meta.Clock = s.now
-	s.save(rowMeta, encode(s.meta), EpochID{})
+	s.metaChanged = true
 }
 
 func (s *Session) notify(n Notice) {

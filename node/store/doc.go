@@ -9,7 +9,8 @@
 //
 // A crash after 1 leaves keys nobody uses, before 3 a witness that is behind,
 // before 4 a note inside the batch by which the next Open completes the
-// erasure. Batches that wait while another is written go down together in the
+// erasure. A batch of more than one transaction's size goes by way of a record
+// that the next Open completes or drops (long.go). Batches that wait while another is written go down together in the
 // next transaction, so that many groups share one sync.
 //
 // # Files

@@ -353,9 +353,11 @@ func writeForever(dir string) {
 	for n := next; ; n++ {
 		key := fmt.Sprintf("%08d", n)
 		value := strings.Repeat(key, 1+n%40)
-		err := s.Apply("k/", []session.Row{
-			row("a"+key, value), row("b"+key, value), wrapped("w"+key, value, n),
-		}, []session.EpochID{epoch(n - 2)})
+		rows := []session.Row{row("a"+key, value), wrapped("w"+key, value, n)}
+		if n%5 == 4 { // long: a kill may come between its transactions
+			rows = append(rows, row("c", strings.Repeat("c", s.maxSize/2)), row("d", strings.Repeat("d", s.maxSize/2)))
+		}
+		err := s.Apply("k/", append(rows, row("b"+key, value)), []session.EpochID{epoch(n - 2)})
 		if err != nil {
 			fmt.Println("error", err)
 			os.Exit(1)

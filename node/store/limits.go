@@ -6,10 +6,14 @@ const (
 	// itself, since most nodes are phones' and laptops' idle processes.
 	DefaultMemTable = 16 << 20
 
-	// batchShare is how much of the memtable one batch may take, in percent;
-	// badger refuses more than 15. 16 MiB gives batches of 2.2 MB, four
-	// snapshots of a group of a thousand.
+	// batchShare is how much of the memtable one transaction may take, in
+	// percent; badger refuses more than 15. 16 MiB gives 2.2 MB, four snapshots
+	// of a group of a thousand; a batch of more takes several (long.go).
 	batchShare = 14
+
+	// maxLong bounds a batch, in bytes: ten times what one step of a session in a
+	// group of ten thousand writes. It is held in memory three times over.
+	maxLong = 64 << 20
 
 	// rowOverhead is what a row is counted for beside its key and value: header,
 	// nonce and tag of a sealed one, and badger's own. Being more than the 96

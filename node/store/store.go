@@ -79,6 +79,8 @@ const (
 	rowStore   = own + "store"    // id
 	rowPending = own + "pending"  // names of slots to erase, one after another
 	rowWhy     = own + "restored" // why the store counts as restored
+	rowRedo    = own + "redo"     // number of pieces u32 of a long batch that counts (long.go)
+	rowPieces  = own + "piece/"   // of a long batch
 )
 
 // Open opens the store in dir, or makes one there. The errors are those of this
@@ -315,6 +317,9 @@ func (s *Store) audit(o Options, kept *keptLogs) error {
 
 // begin writes the first transaction of this opening.
 func (s *Store) begin() error {
+	if err := s.finishRedo(); err != nil {
+		return err
+	}
 	names, err := s.raw(rowPending)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
@@ -330,7 +335,7 @@ func (s *Store) begin() error {
 	if s.why != "" {
 		entries = append(entries, entry{key: rowWhy, value: []byte(s.why)})
 	}
-	if err := s.write(entries, nil); err != nil {
+	if err := s.write(entries, nil, false); err != nil {
 		return err
 	}
 	return s.tell(0)

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -266,15 +267,8 @@ func TestRowsExpire(t *testing.T) {
 func TestTooLargeIsRefusedWhole(t *testing.T) {
 	s := closing(t, open(t, t.TempDir(), small))
 	var large *TooLargeError
-	rows := []session.Row{row("small", "x"), row("large", strings.Repeat("x", 1<<20))}
+	rows := []session.Row{row("small", "x"), row("large", strings.Repeat("x", maxLong))}
 	if err := s.Put("p/", rows); !errors.As(err, &large) || large.Have <= large.Max {
-		t.Fatal(err)
-	}
-	var many []session.Row
-	for i := range s.maxSize / rowOverhead {
-		many = append(many, row(fmt.Sprintf("%06d", i), "x"))
-	}
-	if err := s.Put("p/", many); !errors.Is(err, ErrTooLarge) {
 		t.Fatal(err)
 	}
 	if err := s.Put("p/", []session.Row{row(strings.Repeat("k", MaxKey), "x")}); !errors.Is(err, ErrTooLarge) {
@@ -283,12 +277,117 @@ func TestTooLargeIsRefusedWhole(t *testing.T) {
 	if got := keys(t, s, "p/"); len(got) != 0 {
 		t.Fatal(got)
 	}
-	// The largest that the limits allow are taken, and the store lives on.
+	// The largest that one transaction takes, and the store lives on.
 	if err := s.Put("p/", []session.Row{row("fits", strings.Repeat("x", s.maxSize-rowOverhead-100))}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Put("p/", many[:len(many)*9/10]); err != nil {
+	if err := s.Put("p/", manyRows(s.maxSize/rowOverhead*7/10)); err != nil {
 		t.Fatal(err)
+	}
+	if n := s.Stats().Transaction; n != 3 { // that of Open, and one each
+		t.Fatal(n, "transactions")
+	}
+}
+
+func manyRows(n int) (rows []session.Row) {
+	for i := range n {
+		rows = append(rows, row(fmt.Sprintf("%06d", i), "x"))
+	}
+	return rows
+}
+
+// longBatch is more than one transaction of the small profile takes: many rows,
+// large ones, wrapped ones, and one that goes.
+func longBatch(s *Store) []session.Row {
+	rows := append(manyRows(s.maxSize/rowOverhead), row("gone", ""),
+		wrapped("sealed", strings.Repeat("s", s.maxSize/2), 1), wrapped("sealed too", "2", 2))
+	for i := range 4 {
+		rows = append(rows, row(fmt.Sprint("large", i), strings.Repeat("x", s.maxSize*(i+1)/2)))
+	}
+	return rows
+}
+
+func checkLong(t *testing.T, s *Store, want []session.Row) {
+	t.Helper()
+	for _, r := range want {
+		got, err := s.Get("p/", r.Key)
+		if len(r.Value) == 0 && errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil || !bytes.Equal(got, r.Value) {
+			t.Fatalf("%s: %d of %d bytes, %v", r.Key, len(got), len(r.Value), err)
+		}
+	}
+	for _, key := range []string{rowRedo, rowPieces} {
+		for r := range s.Rows(key, "") {
+			t.Fatalf("%q is still there", key+r.Key)
+		}
+	}
+}
+
+func TestLongBatches(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, small)
+	if err := s.Put("p/", []session.Row{row("gone", "x"), wrapped("erased", "x", 3)}); err != nil {
+		t.Fatal(err)
+	}
+	rows := longBatch(s)
+	if err := s.Apply("p/", rows, []session.EpochID{epoch(3)}); err != nil {
+		t.Fatal(err)
+	}
+	checkLong(t, s, rows)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = closing(t, open(t, dir, small))
+	checkLong(t, s, rows)
+	if _, err := s.Get("p/", "erased"); !errors.Is(err, ErrNotFound) {
+		t.Error("the erased epoch is readable", err)
+	}
+	if old, why := s.Restored(); old {
+		t.Error(why)
+	}
+}
+
+// A crash at any point of a long batch leaves all of it or nothing.
+func TestLongBatchCutShort(t *testing.T) {
+	for _, counts := range []bool{false, true} {
+		dir := t.TempDir()
+		s := open(t, dir, small)
+		rows := longBatch(s)
+		if err := s.Put("p/", []session.Row{row("gone", "x"), wrapped("w", "x", 1), wrapped("w", "x", 2)}); err != nil {
+			t.Fatal(err)
+		}
+		var entries []entry
+		for _, r := range rows {
+			e := entry{key: "p/" + r.Key, value: r.Value, remove: len(r.Value) == 0}
+			if r.Wrap != (session.EpochID{}) {
+				e.epoch, e.slot = r.Wrap, nameSlot("p/", r.Wrap)
+			}
+			entries = append(entries, e)
+		}
+		pieces, err := s.record(entries)
+		if err != nil || pieces < 4 {
+			t.Fatal(pieces, err)
+		}
+		if counts {
+			err := s.transact([]entry{{key: rowRedo, value: binary.BigEndian.AppendUint32(nil, pieces)}}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = closing(t, open(t, dir, small))
+		if counts {
+			checkLong(t, s, rows)
+			continue
+		}
+		checkLong(t, s, []session.Row{row("gone", "x"), wrapped("w", "x", 2)})
+		if got := keys(t, s, "p/"); len(got) != 2 {
+			t.Fatal(len(got), "rows of a batch that does not count")
+		}
 	}
 }
 

@@ -111,8 +111,8 @@ func (s *Store) apply(b *batch) error {
 		b.size += len(e.key) + len(e.value) + rowOverhead
 	}
 	b.size += nameSize * len(b.erase)
-	if b.size > s.maxSize {
-		return &TooLargeError{What: "a batch", Have: b.size, Max: s.maxSize}
+	if b.size > maxLong {
+		return &TooLargeError{What: "a batch", Have: b.size, Max: maxLong}
 	}
 	b.done = make(chan error, 1)
 	s.mu.Lock()
@@ -165,8 +165,13 @@ func (s *Store) together(now []*batch, size int) error {
 		entries = append(entries, b.entries...)
 		erase = append(erase, b.erase...)
 	}
+	long := size > s.maxSize
 	if len(entries) > 0 {
-		if err := s.roomFor(size, reserveTables*s.table); err != nil {
+		room := size
+		if long {
+			room *= 3 // the record, the rows, and a log that holds both
+		}
+		if err := s.roomFor(room, reserveTables*s.table); err != nil {
 			s.count(func(st *Stats) { st.Refused += uint64(len(now)) })
 			return err
 		}
@@ -174,7 +179,7 @@ func (s *Store) together(now []*batch, size int) error {
 	if len(entries)+len(erase) == 0 {
 		return nil
 	}
-	err := s.write(entries, erase)
+	err := s.write(entries, erase, long)
 	if err != nil && !errors.Is(err, ErrTooLarge) {
 		s.mu.Lock()
 		s.failed = fmt.Errorf("%w: %w", ErrFailed, err)
@@ -194,8 +199,9 @@ func (s *Store) count(f func(*Stats)) {
 	s.mu.Unlock()
 }
 
-// write is the walk of doc.go.
-func (s *Store) write(entries []entry, erase []slotName) error {
+// write is the walk of doc.go; long says that the rows do not fit one
+// transaction.
+func (s *Store) write(entries []entry, erase []slotName, long bool) error {
 	// 1: keys for epochs named for the first time.
 	var names []slotName
 	for i := range entries {
@@ -209,7 +215,11 @@ func (s *Store) write(entries []entry, erase []slotName) error {
 	}
 	// 2: the rows. An erasure alone needs none: what the slots say is enough.
 	if len(entries) > 0 {
-		if err := s.transact(entries, erase); err != nil {
+		down := s.transact
+		if long {
+			down = s.redo
+		}
+		if err := down(entries, erase); err != nil {
 			return err
 		}
 		// 3: the number is acknowledged from here on.
