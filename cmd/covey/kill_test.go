@@ -51,7 +51,7 @@ func (d *daemon) kill() {
 
 func (d *daemon) until(what string, ok func() bool) {
 	d.t.Helper()
-	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(150 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			if peers, err := d.api.Peers(d.t.Context()); err == nil {
 				d.t.Logf("peers %+v", peers)

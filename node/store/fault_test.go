@@ -427,8 +427,10 @@ func TestUnbornLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
-	if err := os.WriteFile(filepath.Join(dir, "db", "000099.vlog"), nil, 0o600); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"000099.vlog", "00099.mem"} {
+		if err := os.WriteFile(filepath.Join(dir, "db", name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s = closing(t, open(t, dir, small))
 	if got := keys(t, s, "p/"); len(got) != 1 {

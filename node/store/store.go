@@ -251,14 +251,18 @@ func openDatabase(o badger.Options) (db *badger.DB, err error) {
 	return nil, &CorruptError{What: "the database", Err: err}
 }
 
-// dropUnborn removes value logs of no length: a crash between the making of the
-// file and its first byte leaves one, and badger refuses to open with it.
+// dropUnborn removes logs of no length: a crash between the making of the file
+// and its first byte leaves one, and badger refuses to open with it.
 func dropUnborn(dir string) error {
-	names, err := filepath.Glob(filepath.Join(dir, "*.vlog"))
+	values, err := filepath.Glob(filepath.Join(dir, "*.vlog"))
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
+	rows, err := filepath.Glob(filepath.Join(dir, "*.mem"))
+	if err != nil {
+		return err
+	}
+	for _, name := range append(values, rows...) {
 		if info, err := os.Stat(name); err == nil && info.Size() == 0 {
 			if err := os.Remove(name); err != nil {
 				return err
