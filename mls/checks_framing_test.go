@@ -3,6 +3,7 @@ package mls
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 
 	"github.com/covey-p2p/covey/mls/internal/schedule"
 	"github.com/covey-p2p/covey/mls/internal/wire"
@@ -217,8 +218,13 @@ var framingRows = []row{
 	}},
 	{CheckForward, "one too far", func(s *scene) error {
 		plain := s.plaintext(s.b, ContentApplication, func(c *FramedContent) { c.Application = []byte("x") })
+		far := s.sealed(s.b.Epoch, 1, 1, MaxForward+1, ContentApplication, plain)
+		if err := s.unprotect(far); CheckOf(err) != CheckForward || !errors.Is(err, Ahead{1, MaxForward + 1}) {
+			s.Fatal("a leap over too many:", err)
+		}
 		noError(s, "just near enough", s.unprotect(s.sealed(s.b.Epoch, 1, 1, MaxForward, ContentApplication, plain)))
-		return s.unprotect(s.sealed(s.b.Epoch, 1, 1, 2*MaxForward+2, ContentApplication, plain))
+		noError(s, "the next", s.unprotect(far))
+		return s.unprotect(s.sealed(s.b.Epoch, 1, 1, MaxForward+3, ContentApplication, plain))
 	}},
 	{CheckForward, "as in RFC 9420 §15.3", func(s *scene) error {
 		m := must(ParseMessage(s.commit(s.b, CommitOptions{}).Message))(s)

@@ -25,7 +25,7 @@ var (
 	// ErrReplay: its key has been used and erased.
 	ErrReplay = errors.New("mls: already opened")
 	// ErrTooFarAhead: its generation is beyond the forward bound
-	// (MaxForward).
+	// (MaxForward). Open it after those before it; its cause is an Ahead.
 	ErrTooFarAhead = errors.New("mls: generation too far ahead")
 	// ErrOwn: this member made it. Its author holds the plaintext, or the
 	// candidate, already.
@@ -42,6 +42,13 @@ var (
 	// ErrArgument: the caller asked for something that makes no sense.
 	ErrArgument = errors.New("mls: bad argument")
 )
+
+// Ahead is the cause of an ErrTooFarAhead: whose message it is and which in its
+// ratchet. Neither is authenticated yet but by membership: only who can read the
+// group's sender data can make one.
+type Ahead struct{ Leaf, Generation uint32 }
+
+func (a Ahead) Error() string { return "messages before it have not been opened" }
 
 // Error is a check that failed. It never carries a secret.
 type Error struct {

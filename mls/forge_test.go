@@ -1,6 +1,7 @@
 package mls
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/covey-p2p/covey/mls/internal/schedule"
@@ -187,9 +188,10 @@ func (w *world) keyAt(e *Epoch, leaf LeafIndex, kind schedule.Kind, generation u
 	w.Helper()
 	cells := e.keys.ratchets.Cells()
 	ratchets := must(schedule.LoadRatchets(e.suite, e.tree.Size(), cells))(w)
-	for at := uint32(0); at+MaxForward < generation; at += MaxForward {
-		_, err := ratchets.Use(schedule.Leaf(leaf), kind, schedule.Generation(at+MaxForward-1))
-		noError(w, "walk the ratchet", err)
+	for at := range schedule.Generation(generation) {
+		if _, err := ratchets.Use(schedule.Leaf(leaf), kind, at); !errors.Is(err, schedule.ErrUsed) {
+			noError(w, "walk the ratchet", err)
+		}
 	}
 	return must(ratchets.Key(schedule.Leaf(leaf), kind, schedule.Generation(generation)))(w)
 }

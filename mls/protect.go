@@ -233,7 +233,7 @@ func ratchetError(err error, o opening) error {
 	case errors.Is(err, schedule.ErrUsed):
 		return fail(CheckReplay, "leaf %d, generation %d", o.leaf, o.generation)
 	case errors.Is(err, schedule.ErrTooFar):
-		return fail(CheckForward, "leaf %d, generation %d", o.leaf, o.generation)
+		return because(CheckForward, Ahead{uint32(o.leaf), uint32(o.generation)}, "leaf %d, generation %d", o.leaf, o.generation)
 	case errors.Is(err, schedule.ErrExhausted):
 		return fail(CheckAEADLimit, "")
 	default:

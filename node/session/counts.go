@@ -30,6 +30,7 @@ const (
 	DropWelcome     Reason = "welcome"
 	DropOwn         Reason = "own"
 	DropUnasked     Reason = "unasked"
+	DropAhead       Reason = "ahead"
 )
 
 // Reasons explains each reason for people.
@@ -55,6 +56,7 @@ var Reasons = map[Reason]string{
 	DropFrame:       "a sync frame that cannot be read",
 	DropWelcome:     "a welcome that was not waited for",
 	DropOwn:         "an echo of something made here",
+	DropAhead:       "too much that came before what it follows; asked for again",
 	DropUnasked:     "an envelope from before this device's time",
 }
 

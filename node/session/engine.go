@@ -97,8 +97,9 @@ type Keys interface {
 	// Protect encrypts plain under my next generation.
 	Protect(plain []byte, rand io.Reader) (message []byte, cells []Cell, err error)
 	// Unprotect opens a message once. Its errors are ErrConsumed; ErrOwn for a
-	// message that this device truly signed, but not here; or, for all else,
-	// wrap ErrInvalid.
+	// message that this device truly signed, but not here; *AheadError where
+	// too many of its author's before it are missing; or, for all else, wrap
+	// ErrInvalid.
 	Unprotect(message []byte) (Opened, error)
 	// Save lists the whole of the keys.
 	Save() ([]Cell, error)
@@ -113,6 +114,15 @@ var (
 	ErrPath     = errors.New("session: its path cannot be opened here")
 	ErrConsumed = errors.New("session: its key was used already")
 )
+
+// AheadError is that of a message which can be opened once those of its author
+// before it have been.
+type AheadError struct {
+	Device     Device
+	Generation uint32 // its place among its author's
+}
+
+func (e *AheadError) Error() string { return "session: too far ahead of its author's last" }
 
 // Key is a symmetric key of an exporter.
 type Key [32]byte

@@ -393,6 +393,12 @@ func (k *mlsKeys) Protect(plain []byte, rand io.Reader) ([]byte, []Cell, error) 
 
 func (k *mlsKeys) Unprotect(message []byte) (Opened, error) {
 	c, cells, err := k.k.Unprotect(message)
+	var ahead mls.Ahead
+	if errors.As(err, &ahead) {
+		if n := k.m.e.Leaf(mls.LeafIndex(ahead.Leaf)); n != nil && fitting(n) {
+			return Opened{}, &AheadError{Device(n.SignatureKey), ahead.Generation}
+		}
+	}
 	switch {
 	case errors.Is(err, mls.ErrOwn) && k.k.Elsewhere(message):
 		return Opened{}, ErrOwn

@@ -13,7 +13,8 @@ import (
 //	receive   size, version, seen before?                     → dropped, counted
 //	          whose key opens it: the tag names the epoch     → parked if unknown
 //	commit    opened on its parent → admit (epoch.go)
-//	message   opened by the epoch's message keys → history
+//	message   opened by the epoch's message keys → history (ahead.go if
+//	          too many of its author's are missing before it)
 //	control   opened by an anchor's key → votes, headers
 //
 // What was opened joins the log, so that sync can offer it to others.
@@ -33,7 +34,7 @@ func (s *Session) receive(from Peer, raw []byte) {
 	}
 	id := e.id()
 	switch {
-	case s.logged(id), s.parked.has(id):
+	case s.logged(id), s.parked.has(id), s.ahead.has(id):
 		s.count(DropDuplicate)
 	case s.refused.has(id):
 		s.count(DropRefused)
@@ -44,6 +45,7 @@ func (s *Session) receive(from Peer, raw []byte) {
 		s.logEnvelope(id, &e)
 	default:
 		s.take(from, id, &e)
+		s.advance()
 	}
 }
 
@@ -65,6 +67,7 @@ const (
 	outRefused                // not valid, for everybody: forgotten but its name
 	outParked                 // not yet
 	outOpaque                 // authentic once, but its keys are gone here: kept for others
+	outAhead                  // kept apart: its author's before it are missing
 )
 
 func (s *Session) take(from Peer, id EnvelopeID, e *envelope) {
@@ -98,7 +101,7 @@ func (s *Session) takeBranch(from Peer, id EnvelopeID, e *envelope, h *held) out
 	case innerCommit:
 		return s.takeCommit(h, body)
 	case innerMessage:
-		return s.takeMessage(h, e, body)
+		return s.takeMessage(from, id, h, e, body)
 	case innerControl:
 		return s.takeStatement(from, body, e, h)
 	}
@@ -168,13 +171,17 @@ func (s *Session) propose(c consensus.Candidate) consensus.Status {
 }
 
 // takeMessage opens a message.
-func (s *Session) takeMessage(h *held, e *envelope, body []byte) outcome {
+func (s *Session) takeMessage(from Peer, id EnvelopeID, h *held, e *envelope, body []byte) outcome {
 	if h.keys == nil {
 		s.count(DropErased)
 		return outOpaque
 	}
 	o, err := h.keys.Unprotect(body)
+	var far *AheadError
 	switch {
+	case errors.As(err, &far):
+		s.putAhead(from, id, e.raw, ratchet{h.id, far.Device}, far.Generation)
+		return outAhead
 	case errors.Is(err, ErrOwn):
 		s.grewStale("a message sent by this device that it does not remember")
 		return outLogged
@@ -186,6 +193,7 @@ func (s *Session) takeMessage(h *held, e *envelope, body []byte) outcome {
 		return outRefused
 	}
 	s.saveKeys(h, o.Cells)
+	s.ahead.moved(ratchet{h.id, o.Device})
 	var m message
 	account, ok := s.accountOf(h, o.Device)
 	if !ok || decode(o.Plain, &m) != nil {

@@ -37,6 +37,10 @@ const (
 	// oldest goes first, and sync brings back what was real.
 	maxParked      = 256
 	maxParkedBytes = 4 << 20
+	// maxAheadBytes bounds messages that came before too many of their authors':
+	// ten thousand short ones, when a log is caught up with in no order. Beyond
+	// it the last of one author's go, and are asked for again.
+	maxAheadBytes = 8 << 20
 	// maxRefused bounds the remembered hashes of envelopes found invalid, so
 	// that a replay costs a lookup. Oldest first.
 	maxRefused = 4096

@@ -127,6 +127,7 @@ func (s *Session) eraseEpoch(h *held) {
 func (s *Session) eraseKeys(h *held) {
 	h.keys.Erase()
 	h.keys = nil
+	s.ahead.forget(h.id)
 	for _, name := range slices.Sorted(maps.Keys(h.cells)) {
 		s.drop(name)
 	}

@@ -73,6 +73,7 @@ type Session struct {
 	logBytes  int
 	trimmed   Time // when trim last looked
 	parked    parking
+	ahead     ahead
 	refused   memory[EnvelopeID]
 	peers     map[Peer]*peer
 	lastHeard map[Device]Time // when a device last took part: a hint who is online
@@ -160,7 +161,7 @@ func newSession(cfg Config, group GroupID, now Time) *Session {
 		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
 		lastVote: map[Account]consensus.Vote{}, voteRows: map[Account][]string{}, met: map[Account]int{}, unopenable: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
 		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{},
-		parked: newParking(), refused: newMemory[EnvelopeID](maxRefused), counts: Counts{},
+		parked: newParking(), ahead: newAhead(), refused: newMemory[EnvelopeID](maxRefused), counts: Counts{},
 		meta: meta{Version: metaVersion, Group: group, Device: cfg.Self.Device},
 	}
 }

@@ -169,7 +169,7 @@ func (s *Session) unseen(from Peer, ids [][32]byte) []EnvelopeID {
 	var out []EnvelopeID
 	for _, raw := range ids {
 		id := EnvelopeID(raw)
-		if s.logged(id) || s.parked.has(id) || s.refused.has(id) {
+		if s.logged(id) || s.parked.has(id) || s.ahead.has(id) || s.refused.has(id) {
 			continue
 		}
 		if t, ok := p.asked[id]; ok && s.now < t+askAgain {

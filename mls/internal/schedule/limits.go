@@ -4,15 +4,16 @@ package schedule
 const (
 	// MaxForward is how many generations a message may lie ahead of the next one
 	// expected from its sender. Each costs one HMAC to pass (0.4 µs), so a forged
-	// leap costs us at most half a millisecond. It is also how many messages in a
-	// row may be lost or late within one epoch before the sender cannot be read;
-	// chosen as OpenMLS and mls-rs chose (1000, 1024).
+	// leap costs us at most half a millisecond. Chosen as OpenMLS and mls-rs
+	// chose (1000, 1024).
 	MaxForward = 1024
 
-	// MaxKept is how many passed-over keys are kept for one ratchet, the newest
-	// first. It equals MaxForward, so that no single leap loses a key at once.
-	// Two ratchets of 1024 keys of at most 44 bytes: a member can make us keep
-	// 90 kB by leaping, and nobody else can.
+	// MaxKept is how many passed-over keys are kept for one ratchet. A leap that
+	// would need more is ErrTooFar: no key is let go, since its message may be on
+	// its way, and whoever reads a log out of order comes to it later. The price:
+	// with so many of a sender's messages lost for good, its next in that epoch
+	// cannot be read. Two ratchets of 1024 keys of at most 44 bytes: a member can
+	// make us keep 90 kB by leaping, and nobody else can.
 	MaxKept = 1024
 
 	// MaxLeaves bounds the secret tree so that node numbers fit 32 bits.

@@ -12,11 +12,11 @@ import (
 
 // What a caller of Ratchets does next differs by these.
 var (
-	// ErrUsed: the key was used, or fell out of the MaxKept that are kept. Drop
-	// the message; it is a replay or far too late.
-	ErrUsed = errors.New("schedule: message key is used or no longer kept (RFC 9420 §9.2)")
+	// ErrUsed: the key was used. Drop the message; it is a replay.
+	ErrUsed = errors.New("schedule: message key is used (RFC 9420 §9.2)")
 	// ErrTooFar: the message lies more than MaxForward ahead of its sender's
-	// last. Try again after those in between.
+	// last, or more than MaxKept would be passed over. Try again after those in
+	// between.
 	ErrTooFar = errors.New("schedule: message is too far ahead of its sender's last (RFC 9420 §15.3)")
 	// ErrNoLeaf: no such leaf in this epoch's tree.
 	ErrNoLeaf = errors.New("schedule: no such leaf in the secret tree")
@@ -140,7 +140,7 @@ func (r *Ratchets) Key(leaf Leaf, kind Kind, generation Generation) (Key, error)
 	if err != nil {
 		return Key{}, err
 	}
-	if err := reachable(at, generation); err != nil {
+	if err := r.reachable(leaf, kind, generation); err != nil {
 		return Key{}, err
 	}
 	for ; at < generation; at++ {
@@ -159,11 +159,7 @@ func (r *Ratchets) Use(leaf Leaf, kind Kind, generation Generation) ([]Cell, err
 		changed.drop(keptKey(id, generation))
 		return changed, nil
 	}
-	var next Generation
-	if c := r.opened(leaf, kind); c != nil {
-		next = c.next
-	}
-	if err := reachable(next, generation); err != nil {
+	if err := r.reachable(leaf, kind, generation); err != nil {
 		return nil, err
 	}
 	c, err := r.open(leaf, kind, &changed)
@@ -178,12 +174,17 @@ func (r *Ratchets) Use(leaf Leaf, kind Kind, generation Generation) ([]Cell, err
 	return changed, nil
 }
 
-// reachable reports whether a ratchet at next may be wound to generation.
-func reachable(next, generation Generation) error {
+// reachable reports whether a ratchet may be wound to generation.
+func (r *Ratchets) reachable(leaf Leaf, kind Kind, generation Generation) error {
+	var next Generation
+	kept := 0
+	if c := r.opened(leaf, kind); c != nil {
+		next, kept = c.next, len(c.kept)
+	}
 	switch {
 	case generation < next:
 		return ErrUsed
-	case generation-next > MaxForward || generation > MaxGeneration:
+	case generation > MaxGeneration || generation-next > min(MaxForward, MaxKept-Generation(kept)):
 		return ErrTooFar
 	default:
 		return nil
@@ -237,8 +238,8 @@ func (r *Ratchets) step(c *ratchet) {
 	c.next++
 }
 
-// pass winds a ratchet to generation and keeps the newest MaxKept of the keys it
-// passes over.
+// pass winds a ratchet to generation and keeps the keys it passes over; that
+// there is room for them, reachable has said.
 func (r *Ratchets) pass(id chain, c *ratchet, generation Generation, changed *cells) {
 	old := len(c.kept)
 	kept := make([]Key, old, old+int(generation-c.next))
@@ -248,15 +249,10 @@ func (r *Ratchets) pass(id chain, c *ratchet, generation Generation, changed *ce
 		kept = append(kept, r.derive(c.secret, c.next))
 		r.step(c)
 	}
-	excess := max(0, len(kept)-MaxKept) // at most old: a leap passes no more than MaxKept
-	for i := range kept[:excess] {
-		changed.drop(keptKey(id, kept[i].Generation))
-	}
 	for i := range kept[old:] {
 		changed.put(keptKey(id, kept[old+i].Generation), kept[old+i].secret())
 	}
-	clear(kept[:excess])
-	c.kept = kept[excess:]
+	c.kept = kept
 }
 
 // covering is the node from which a leaf's secret can still be derived.

@@ -248,23 +248,32 @@ func TestKeptLimit(t *testing.T) {
 			t.Fatal("what was written is not what is held")
 		}
 	}
-	use(100)            // keeps 0…99
-	use(100 + 1 + 1000) // keeps 0…99, 101…1100: the oldest 76 go
-	for g := range schedule.Generation(76) {
-		if _, err := r.Key(2, schedule.Application, g); err != schedule.ErrUsed {
-			t.Fatalf("generation %d: %v, want it to have been let go", g, err)
+	far := func(g schedule.Generation) {
+		t.Helper()
+		before := r.Cells()
+		_, err1 := r.Key(2, schedule.Application, g)
+		_, err2 := r.Use(2, schedule.Application, g)
+		if err1 != schedule.ErrTooFar || err2 != schedule.ErrTooFar {
+			t.Fatalf("generation %d: %v, %v", g, err1, err2)
+		}
+		if !same(before, r.Cells()) {
+			t.Fatal("a refused leap changed the state")
 		}
 	}
-	use(76)
-	use(1100)
-	use(1102 + schedule.MaxForward) // keeps only what this leap passed
-	if _, err := r.Key(2, schedule.Application, 1099); err != schedule.ErrUsed {
-		t.Errorf("a key older than MaxKept: %v", err)
-	}
-	use(1102)
-	if n := len(saved.cells()) - 2 - 2; n != schedule.MaxKept-1 { // two chains, two nodes
+	use(100)                                                    // keeps 0…99
+	far(101 + schedule.MaxKept - 99)                            // would keep one too many
+	use(101 + schedule.MaxKept - 100)                           // keeps all there is room for
+	if n := len(saved.cells()) - 2 - 2; n != schedule.MaxKept { // two chains, two nodes
 		t.Errorf("%d keys kept", n)
 	}
+	next := schedule.Generation(102 + schedule.MaxKept - 100)
+	far(next + 1)
+	use(next) // nothing passed over
+	use(0)    // room for one
+	far(next + 3)
+	use(next + 2)
+	use(next + 1)
+	use(99)
 }
 
 func TestRatchetEnds(t *testing.T) {

@@ -26,8 +26,8 @@ type ratchet struct {
 	skipped []uint32
 }
 
-// maxSkip is how far a sender may run ahead of what was received.
-const maxSkip = 1000
+// maxSkip is how many of a sender's messages may be missing, as in package mls.
+const maxSkip = 1024
 
 func (s *state) Keys() session.Keys {
 	if s.keys == nil {
@@ -139,8 +139,8 @@ func (k *keys) Unprotect(message []byte) (session.Opened, error) {
 	}
 	rt := k.of(leaf)
 	switch {
-	case gen >= rt.next+maxSkip:
-		return o, fmt.Errorf("%w: too far ahead", session.ErrInvalid)
+	case gen >= rt.next && gen-rt.next > maxSkip-uint32(len(rt.skipped)):
+		return o, &session.AheadError{Device: o.Device, Generation: gen}
 	case gen >= rt.next:
 		for g := rt.next; g < gen; g++ {
 			rt.skipped = append(rt.skipped, g)
