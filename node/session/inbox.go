@@ -163,6 +163,9 @@ func (s *Session) propose(c consensus.Candidate) consensus.Status {
 	switch status {
 	case consensus.AddHeld, consensus.AddEntered:
 		s.disturbed()
+		if len(s.chain.Children(c.Parent)) > 1 {
+			s.raced = append(s.raced, c.ID)
+		}
 		s.unpark(Tag(c.Child.ID[:])) // headers that hang below it
 	case consensus.AddCooling:
 		s.count(DropCooling)

@@ -67,8 +67,51 @@ func (s *Session) tellFork(old, h *held) {
 		s.pacing.losses++
 		s.renew()
 	}
+	why := fmt.Sprintf("%s gave way to a rival branch.", several(len(mv.Undo), "change"))
+	if won, lost, ok := s.parting(mv); ok {
+		why = s.raceOf(won, lost)
+	}
 	s.notify(Notice{Kind: NoticeFork, Epoch: h.id, Number: h.number, Count: len(mv.Undo),
-		Reason: fmt.Sprintf("%d change(s) gave way to a rival; what they asked for is asked again", len(mv.Undo))})
+		Reason: why + " What was undone is asked again where it still applies."})
+}
+
+// parting are the two commits on one epoch with which two branches part.
+func (s *Session) parting(mv consensus.Move) (won, lost consensus.Candidate, ok bool) {
+	for _, u := range mv.Undo {
+		for _, r := range mv.Redo {
+			lost, _ = s.chain.Get(u)
+			if won, ok = s.chain.Get(r); ok && won.Parent == lost.Parent {
+				return won, lost, true
+			}
+		}
+	}
+	return won, lost, false
+}
+
+// tellRaces says of commits that came in this Step, and are not followed, why
+// that is so. What had been followed is told of by tellFork.
+func (s *Session) tellRaces() {
+	h := s.head()
+	for _, id := range s.raced {
+		lost, ok := s.chain.Get(id)
+		if h == nil || !ok || s.onPath(id) || !s.chain.Within(h.id, lost.Parent) {
+			continue
+		}
+		if kids := s.chain.Children(lost.Parent); len(kids) > 0 && s.onPath(kids[0].ID) {
+			s.notify(Notice{Kind: NoticeFork, Epoch: h.id, Number: h.number, Reason: s.raceOf(kids[0], lost)})
+		}
+	}
+	s.raced = s.raced[:0]
+}
+
+// raceOf tells in words how of two commits on one epoch one is followed.
+func (s *Session) raceOf(won, lost consensus.Candidate) string {
+	who := s.called(won.Author) + " and " + s.called(lost.Author)
+	if won.Author == lost.Author {
+		who = "Two devices of " + s.called(won.Author)
+	}
+	p, _ := s.chain.Epoch(won.Parent)
+	return fmt.Sprintf("%s changed epoch %d at once; that of %s is followed. %s", who, p.Number, s.called(won.Author), s.whyLost(&won, &lost))
 }
 
 func (s *Session) tellEpoch(h *held) {

@@ -15,7 +15,7 @@ type Notice struct {
 	Number  uint64    // its epoch number
 	Seq     uint64    // Text: place in the history here
 	State   State     // Intent, Sent
-	Count   int       // Sent: peers handed to; Delivered: devices so far
+	Count   int       // Fork: see there; Sent: peers handed to; Delivered: devices so far
 	Of      int       // Delivered: devices in the audience; Epoch: members
 	Agreed  int       // Epoch: accounts whose latest vote is here
 	Change  Change    // Roster
@@ -34,7 +34,7 @@ const (
 	NoticeIntent                          // a change I asked for moved on
 	NoticeRoster                          // a member or device came, went, or changed role
 	NoticeEpoch                           // the head moved, or agreement on it grew
-	NoticeFork                            // rivals met; Reason says what became of them
+	NoticeFork                            // rivals met; Reason says what became of them, Count how many changes here were undone
 	NoticeGap                             // something is missing; Reason says what and why
 	NoticeRemoved                         // I am no longer in the group
 	NoticeStranded                        // my branch lost beyond the window

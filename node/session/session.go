@@ -90,6 +90,7 @@ type Session struct {
 	unopenable  map[CommitID]bool    // commits whose path this device cannot open
 	newerThan   map[CommitID]bool    // commits whose policy is of a version not known here
 	treeRows    map[string]bool      // durable rows of commits and votes
+	raced       []CommitID           // of this Step: commits that have rivals
 	divided     bool                 // the rule prefers, by votes, what cannot be entered here
 	readmission *readmission
 	stirred     bool // a vote, commit or receipt came since the last reap
@@ -255,6 +256,7 @@ func (s *Session) finish() Effects {
 		}
 	}
 	s.moved()
+	s.tellRaces()
 	s.flushOutbox()
 	s.releaseWelcomes()
 	s.receipts()

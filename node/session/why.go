@@ -106,7 +106,7 @@ func (s *Session) whyLost(won, lost *consensus.Candidate) string {
 	w, l := s.chain.Weight(won.ID), s.chain.Weight(lost.ID)
 	switch {
 	case w != l:
-		return fmt.Sprintf("%s has %d voters behind it.", who, l)
+		return fmt.Sprintf("%s has %s behind it, the other %d.", who, several(l, "voter"), w)
 	case won.Class != lost.Class:
 		return fmt.Sprintf("%s has as many behind it, but is %s, which gives way to %s.", who, classNames[lost.Class], classNames[won.Class])
 	case won.Class == consensus.ClassRemove && won.Role != lost.Role:

@@ -248,7 +248,9 @@ func (s *seat) notice(n *session.Notice) {
 	case session.NoticeIntent, session.NoticeSent:
 		w.Book.Moved(w.now, name, who, hexID(n.ID), stateNames[n.State])
 	case session.NoticeFork:
-		s.undone = append(s.undone, n.Count)
+		if n.Count > 0 {
+			s.undone = append(s.undone, n.Count)
+		}
 	case session.NoticeRemoved:
 		s.head = session.EpochID{}
 		w.Book.Gone(name, who)
