@@ -268,13 +268,16 @@ func (a *app) groupEpochs() *cobra.Command {
 }
 
 func (a *app) groupWhy() *cobra.Command {
-	return verb("why GROUP [MESSAGE]", "Why it, or a message, is as it is", 1, 2, func(cmd *cobra.Command, args []string) error {
+	return verb("why GROUP [MEMBER|EPOCH|MESSAGE]", "Why it is as it is", 1, 2, func(cmd *cobra.Command, args []string) error {
 		w, err := a.client().Why(cmd.Context(), args[0], first(args[1:]))
 		if err != nil {
 			return err
 		}
 		return a.show(w, func(out io.Writer) {
 			fmt.Fprintf(out, "%s: %s\n", clean(w.Subject), clean(w.Verdict))
+			for _, f := range w.Facts {
+				fmt.Fprintf(out, "  %s\n", clean(f))
+			}
 			for _, m := range w.Missing {
 				fmt.Fprintf(out, "  missing  %s\n", clean(m))
 			}

@@ -56,7 +56,7 @@ type GroupBackend interface {
 	MarkRead(ctx context.Context, key Key, group string, seq uint64) (Group, error)
 
 	Epochs(ctx context.Context, group string) (Epochs, error)
-	Why(ctx context.Context, group, message string) (Why, error)
+	Why(ctx context.Context, group, about string) (Why, error)
 	Repair(ctx context.Context, group string, dryRun bool) (Repair, error)
 
 	Invitations(context.Context) ([]Invitation, error)

@@ -182,9 +182,10 @@ func (c *Client) Epochs(ctx context.Context, group string) (e Epochs, err error)
 	return e, c.get(ctx, &e, "groups", group, "epochs")
 }
 
-// Why asks about one message, or, with an empty message, about the group.
-func (c *Client) Why(ctx context.Context, group, message string) (w Why, err error) {
-	return w, c.get(ctx, &w, "groups", group, "why?message="+url.QueryEscape(message))
+// Why asks about a member, an epoch or a message, or, with nothing, about the
+// group.
+func (c *Client) Why(ctx context.Context, group, about string) (w Why, err error) {
+	return w, c.get(ctx, &w, "groups", group, "why?about="+url.QueryEscape(about))
 }
 
 func (c *Client) Repair(ctx context.Context, group string, dryRun bool) (r Repair, err error) {

@@ -65,8 +65,8 @@ var routes = []route{
 	call("GET", "/v1/groups/{group}/epochs", owner, "The tree of recent epochs", func(ctx context.Context, b Backend, in *InGroup) (Epochs, error) {
 		return b.Epochs(ctx, in.Group)
 	}),
-	call("GET", "/v1/groups/{group}/why", owner, "Why a message or a group is as it is", func(ctx context.Context, b Backend, in *inWhy) (Why, error) {
-		return b.Why(ctx, in.Group, in.Message)
+	call("GET", "/v1/groups/{group}/why", owner, "Why a group, a member, an epoch or a message is as it is", func(ctx context.Context, b Backend, in *inWhy) (Why, error) {
+		return b.Why(ctx, in.Group, in.About)
 	}),
 	call("POST", "/v1/groups/{group}/repair", owner, "Fetch what is missing", func(ctx context.Context, b Backend, in *groupBody[newRepair]) (Repair, error) {
 		return b.Repair(ctx, in.Group, in.Body.DryRun)
@@ -157,7 +157,7 @@ type (
 	}
 	inWhy struct {
 		InGroup
-		Message string `query:"message"`
+		About string `query:"about" maxLength:"256" doc:"A member's name, an epoch as E7 or by its print, or a message's number or id; empty for the group."`
 	}
 	inExplain struct {
 		Subject string `query:"subject" required:"true" minLength:"1" maxLength:"256"`

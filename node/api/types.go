@@ -330,10 +330,11 @@ type Epochs struct {
 	Text  string      `json:"text" doc:"The tree drawn in characters."`
 }
 
-// Why says why a message or a group is as it is.
+// Why says why a group, a member, an epoch or a message is as it is.
 type Why struct {
 	Subject string   `json:"subject"`
 	Verdict string   `json:"verdict" doc:"One sentence."`
+	Facts   []string `json:"facts,omitempty" doc:"What is known here, a sentence each."`
 	Missing []string `json:"missing,omitempty" doc:"What is not here, and who has it."`
 	Cause   string   `json:"cause,omitempty"`
 	Fix     string   `json:"fix,omitempty" doc:"A command."`

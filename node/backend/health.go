@@ -39,9 +39,7 @@ func (b *Backend) Epochs(ctx context.Context, ref string) (api.Epochs, error) {
 		if i > 0 {
 			n.Parent, n.Commit = hexOf(t.Parent[:]), hexOf(t.Commit[:])
 			n.Author, n.Name, n.What = hexOf(t.Author[:]), b.n.NameOf(t.Author), b.what(t)
-			if t.Life == consensus.Lost || t.Life == consensus.Held {
-				n.Reason = fmt.Sprintf("%d of %d voters stand here, which is not enough", t.Weight, t.Of)
-			}
+			n.Reason = t.Why
 		}
 		out.Nodes = append(out.Nodes, n)
 	}
@@ -111,80 +109,6 @@ func drawTree(nodes []api.EpochNode) string {
 	}
 	draw(nodes[0], "")
 	return b.String()
-}
-
-func (b *Backend) Why(ctx context.Context, ref, message string) (api.Why, error) {
-	g, err := b.findGroup(ref)
-	if err != nil {
-		return api.Why{}, err
-	}
-	if message != "" {
-		return b.whyMessage(ctx, g, message)
-	}
-	var v session.View
-	w := api.Why{Subject: g.Title()}
-	if err := g.Look(ctx, func(s *session.Session) { v, w.Missing = s.View(), s.Missing() }); err != nil {
-		return api.Why{}, err
-	}
-	online := 0
-	for _, m := range v.Members {
-		if shown := b.showMember(m); shown.Online && !shown.Me {
-			online++
-		}
-	}
-	switch {
-	case v.Standing == session.TakenOut:
-		w.Verdict, w.Fix = "You are not in this group any more.", "ask a member to run: covey group invite …"
-	case v.Standing != session.TakingPart:
-		w.Verdict, w.Cause = "This device only reads here.", api.Sentence(v.Why)
-		w.Fix = "ask a member to remove and invite you again"
-	case len(w.Missing) > 0:
-		w.Verdict = "Something that others have is missing here."
-		w.Cause = fmt.Sprintf("%d of %d other members are reachable now", online, len(v.Members)-1)
-		w.Fix, w.Privacy = "covey group repair "+g.Title(), "No keys leave this node."
-	case v.Rivals > 0:
-		w.Verdict = fmt.Sprintf("The group has forked: %d rival branches are held beside the head, and %d of %d voters stand with the head.", v.Rivals, v.Agreed, v.Voters)
-		w.Cause = "Members changed the group at the same time, or while they could not reach each other."
-		w.Fix = "nothing: the branch that most stand with wins by itself"
-	case v.Agreed*2 <= v.Voters && len(v.Members) > 1:
-		w.Verdict = fmt.Sprintf("%d of %d members have said that they see the epoch that you see.", v.Agreed, v.Voters)
-		w.Cause = fmt.Sprintf("%d of %d other members are reachable now", online, len(v.Members)-1)
-		w.Fix = "nothing: the others say so when they are back"
-	default:
-		w.Verdict = fmt.Sprintf("All is well: %d of %d members agree on epoch %d.", v.Agreed, v.Voters, v.Number)
-	}
-	return w, nil
-}
-
-// whyMessage says how a message stands.
-func (b *Backend) whyMessage(ctx context.Context, g *node.Group, ref string) (api.Why, error) {
-	page, err := b.Messages(ctx, g.ID(), api.MessageQuery{Limit: api.MaxPage})
-	if err != nil {
-		return api.Why{}, err
-	}
-	m, err := pick("message among the latest of "+g.Title(), "`covey read "+g.Title()+" --json` shows ids.", ref, page.Messages,
-		func(m api.Message) string { return fmt.Sprint(m.Seq) }, func(m api.Message) string { return m.ID })
-	if err != nil {
-		return api.Why{}, err
-	}
-	w := api.Why{Subject: "message " + m.ID[:8] + " of " + m.Name}
-	p := m.Progress
-	switch {
-	case !m.Mine:
-		w.Verdict = fmt.Sprintf("It is readable here, and was read in epoch %s.", m.Epoch.Print)
-	case p == nil || p.State == api.Delivered && p.Delivered >= p.Of:
-		w.Verdict = "Every device that it was meant for has it."
-	case p.State == api.Delivered:
-		w.Verdict = fmt.Sprintf("%d of %d devices have said that they have it.", p.Delivered, p.Of)
-		w.Cause, w.Fix = "The others have not been reached yet.", "nothing: they fetch it when they are back"
-	case p.State == api.Handed:
-		w.Verdict = fmt.Sprintf("%d peers have its bytes; no device has said yet that it can read it.", p.Peers)
-		w.Fix = "nothing: devices say so within seconds of being reachable"
-	default:
-		w.Verdict = "Nobody else has it yet."
-		w.Cause, w.Fix = "No member is reachable.", "keep the node running; `covey peers` shows who comes"
-	}
-	return w, nil
 }
 
 func (b *Backend) Repair(ctx context.Context, ref string, dryRun bool) (api.Repair, error) {

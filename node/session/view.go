@@ -179,6 +179,7 @@ type Branch struct {
 	State   bool // its secrets are held here
 	Added   []Account
 	Removed []Account
+	Why     string // it is not followed, though another commit on its parent is
 }
 
 // Tree is the recent history, parents before children, the best child first.
@@ -186,7 +187,8 @@ func (s *Session) Tree() []Branch {
 	root := s.chain.Root()
 	out := []Branch{s.branch(Branch{Epoch: root.ID, Number: root.Number, Life: consensus.Settled, Members: len(root.Roster)})}
 	for i := 0; i < len(out); i++ {
-		for _, c := range s.chain.Children(out[i].Epoch) {
+		kids := s.chain.Children(out[i].Epoch)
+		for j, c := range kids {
 			b := Branch{
 				Epoch: c.Child.ID, Number: c.Child.Number, Parent: c.Parent, Commit: c.ID, Author: c.Author, Class: c.Class,
 				Life: s.chain.Life(c.ID), Weight: s.chain.Weight(c.ID), Members: len(c.Child.Roster),
@@ -194,6 +196,9 @@ func (s *Session) Tree() []Branch {
 			if p, ok := s.chain.Epoch(c.Parent); ok {
 				b.Of = voters(p)
 				b.Added, b.Removed = minus(c.Child.Roster, p.Roster), minus(p.Roster, c.Child.Roster)
+			}
+			if j > 0 {
+				b.Why = s.whyLost(&kids[0], &c)
 			}
 			out = append(out, s.branch(b))
 		}

@@ -298,7 +298,7 @@ func why(d *desk, a []string) job {
 		if err != nil {
 			return failed(err)
 		}
-		s := w.Verdict
+		s := strings.Join(append([]string{w.Verdict}, w.Facts...), "\n")
 		for _, m := range w.Missing {
 			s += "\nmissing  " + m
 		}

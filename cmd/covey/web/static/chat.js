@@ -212,8 +212,8 @@ function react(m) {
 }
 
 async function why(message) {
-  const w = await get('groups/' + seg(current.id) + '/why?message=' + seg(message));
-  const rows = [['Missing', (w.missing ?? []).join('; ')], ['Cause', w.cause], ['To do', w.fix], ['Privacy', w.privacy]].filter((r) => r[1]);
+  const w = await get('groups/' + seg(current.id) + '/why?about=' + seg(message));
+  const rows = [['Known', (w.facts ?? []).join(' ')], ['Missing', (w.missing ?? []).join('; ')], ['Cause', w.cause], ['To do', w.fix], ['Privacy', w.privacy]].filter((r) => r[1]);
   ask('Why', [el('p', { text: w.verdict }), el('dl', {}, ...rows.flatMap(([k, v]) => [el('dt', { text: k }), el('dd', { text: v })]))], null);
 }
 
