@@ -324,6 +324,10 @@ func StorageError(err error) *api.Error {
 	switch {
 	case errors.As(err, &e):
 		return e
+	case errors.Is(err, store.ErrUnclosed):
+		return api.NewError(api.CodeStorage, "The disk did not let the node close its store: it is full, or the directory is gone.", "Nothing is lost: make room, or bring the directory back, and start the node again.")
+	case errors.Is(err, store.ErrGone):
+		return api.NewError(api.CodeStorage, "The node's directory is gone.", "Bring it back; what was acknowledged is in it.")
 	case errors.Is(err, store.ErrFull):
 		return api.NewError(api.CodeStorage, "The disk is full.", "Make room; nothing was lost, and the node goes on by itself.")
 	case errors.Is(err, store.ErrClosed):

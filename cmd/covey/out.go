@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/covey-p2p/covey/node"
 	"github.com/covey-p2p/covey/node/api"
 	"github.com/covey-p2p/covey/node/store"
 )
@@ -78,6 +79,8 @@ func named(err error) *api.Error {
 		return e
 	}
 	switch {
+	case errors.Is(err, store.ErrUnclosed):
+		return node.StorageError(err)
 	case errors.Is(err, store.ErrLocked):
 		return api.NewError(api.CodeLocked, api.Sentence(err.Error()), "Use that node, or stop it with `covey daemon stop`.")
 	case errors.Is(err, store.ErrWrongKey), errors.Is(err, store.ErrNoKey):

@@ -10,8 +10,9 @@
 // A crash after 1 leaves keys nobody uses, before 3 a witness that is behind,
 // before 4 a note inside the batch by which the next Open completes the
 // erasure. A batch of more than one transaction's size goes by way of a record
-// that the next Open completes or drops (long.go). Batches that wait while another is written go down together in the
-// next transaction, so that many groups share one sync.
+// that the next Open completes or drops (long.go). Batches that wait while another
+// is written go down together in the next transaction, so that many groups share
+// one sync.
 //
 // # Files
 //
@@ -55,6 +56,13 @@
 // worst. What is stored stays readable, and erasing still works: it writes in
 // place. Another program that takes the last of the reserve while a compaction is
 // under way can still end the process; what was acknowledged is in the log then.
+//
+// Close would have the database write its tables, and the database tries that
+// for ever where the disk is full or the directory gone. So Close looks first,
+// waits no longer than closeWithin, and says [ErrUnclosed]: the rows are in the
+// log, and the next Open takes them from there. The goroutine that waits for the
+// database is the only one of this package's own; it ends with the database, or
+// with the process.
 //
 // # Decisions
 //

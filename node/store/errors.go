@@ -36,6 +36,11 @@ var (
 	ErrTorn = errors.New("store: the end of the log is missing")
 	// ErrFailed: an earlier write failed; close and open again.
 	ErrFailed = errors.New("store: an earlier write failed")
+	// ErrGone: the directory has been taken away while it was open.
+	ErrGone = errors.New("store: its directory is gone")
+	// ErrUnclosed: the database could not be ended, for want of room or of its
+	// directory. What was acknowledged is in its log.
+	ErrUnclosed = errors.New("store: not closed")
 )
 
 // LockedError names who has the store open.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -17,7 +18,7 @@ func TestDiskReallyFull(t *testing.T) {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=48m"); err != nil {
 		t.Skip("needs the right to mount a small file system: ", err)
 	}
-	defer syscall.Unmount(dir, syscall.MNT_DETACH)
+	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
 	store := filepath.Join(dir, "store")
 	s := open(t, store, small)
 	ballast := filepath.Join(dir, "ballast")
@@ -61,4 +62,38 @@ func TestDiskReallyFull(t *testing.T) {
 	}
 	t.Logf("%d batches of 64 KB until it was full", acked)
 	s.Close()
+}
+
+// Where the disk is full to the last byte, or the directory gone, Close says so
+// instead of waiting for ever or being ended by a signal, and what was
+// acknowledged is there again once there is room. The other process is this
+// binary: a database that is not closed goes on as long as its process.
+func TestCloseWhereTheDiskRefuses(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=48m"); err != nil {
+		t.Skip("needs the right to mount a small file system: ", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+	for _, tt := range []struct{ role, want string }{
+		{"close full", "not closed: the disk of " + filepath.Join(dir, "store") + " has 0 MB free and 3 MB are needed: make room, nothing is lost"},
+		{"close gone", "not closed: store: its directory is gone"},
+		{"close lost", "not closed within 200ms"},
+	} {
+		cmd, out := child(t, tt.role, filepath.Join(dir, "store"))
+		var said []string
+		for out.Scan() {
+			said = append(said, out.Text())
+		}
+		if err := cmd.Wait(); err != nil || len(said) != 1 || !strings.Contains(said[0], tt.want) {
+			t.Fatalf("%s: %v, %q", tt.role, err, said)
+		}
+		if tt.role == "close full" {
+			os.Remove(filepath.Join(dir, "ballast"))
+			s := closing(t, open(t, filepath.Join(dir, "store"), small))
+			if got := len(keys(t, s, "p/")); got != 10 {
+				t.Fatalf("%d rows of 10", got)
+			}
+			s.Close()
+		}
+	}
 }

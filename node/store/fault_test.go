@@ -21,7 +21,8 @@ import (
 
 // The test binary runs itself as the other process.
 func TestMain(m *testing.M) {
-	switch dir := os.Getenv("COVEY_STORE_TEST_DIR"); os.Getenv("COVEY_STORE_TEST_ROLE") {
+	dir, role := os.Getenv("COVEY_STORE_TEST_DIR"), os.Getenv("COVEY_STORE_TEST_ROLE")
+	switch role {
 	case "hold":
 		s, err := Open(dir, Options{MemTable: 1 << 20, Holder: "the other process"})
 		if err != nil {
@@ -33,9 +34,41 @@ func TestMain(m *testing.M) {
 		s.Close()
 	case "write":
 		writeForever(dir)
+	case "close full", "close gone", "close lost":
+		closeBadly(dir, role)
 	default:
 		os.Exit(m.Run())
 	}
+}
+
+// closeBadly writes ten rows, fills the disk or takes the directory or the
+// database away, and says what Close says.
+func closeBadly(dir, role string) {
+	s, err := Open(dir, Options{MemTable: 1 << 20})
+	for i := range 10 {
+		if err == nil {
+			err = s.Put("p/", []session.Row{row(fmt.Sprint(i), "1")})
+		}
+	}
+	if err != nil {
+		fmt.Println("error", err)
+		os.Exit(1)
+	}
+	switch role {
+	case "close full":
+		f, err := os.Create(filepath.Join(filepath.Dir(dir), "ballast"))
+		for n := 64 << 10; err == nil || n > 1; {
+			if _, err = f.Write(make([]byte, n)); err != nil {
+				n = max(1, n/2)
+			}
+		}
+	case "close gone":
+		os.RemoveAll(dir)
+	case "close lost":
+		os.RemoveAll(filepath.Join(dir, "db"))
+		s.patient = 200 * time.Millisecond
+	}
+	fmt.Println(s.Close())
 }
 
 func child(t testing.TB, role, dir string) (*exec.Cmd, *bufio.Scanner) {

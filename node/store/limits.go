@@ -1,5 +1,7 @@
 package store
 
+import "time"
+
 const (
 	// DefaultMemTable is how many bytes of rows are gathered in memory, and in
 	// one log, before they become a table. A tenth of what badger takes for
@@ -65,6 +67,10 @@ const (
 	// witnessEvery is after how many changes of the slot table an outside
 	// witness is told: such a one may be slow, and is told at each Open anyway.
 	witnessEvery = 64
+
+	// closeWithin is how long Close waits for the database to put down what is in
+	// memory, which takes a healthy disk a second. Giving up loses nothing.
+	closeWithin = 15 * time.Second
 
 	// sweepMax is how many rows of erased epochs one batch takes out.
 	sweepMax = 1000

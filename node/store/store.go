@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -42,6 +43,7 @@ type Store struct {
 	table   uint64 // bytes of a memtable
 	maxSize int
 	free    func(dir string) (uint64, error) // tests shrink the disk
+	patient time.Duration                    // closeWithin; tests have less
 
 	reading sync.WaitGroup
 	mu      sync.Mutex // guards what follows; never held while writing
@@ -129,6 +131,7 @@ func newStore(dir string, o Options) *Store {
 		table:   uint64(o.MemTable),
 		maxSize: o.MemTable / 100 * batchShare,
 		free:    free,
+		patient: closeWithin,
 		sweep:   map[string]struct{}{},
 	}
 }
@@ -165,7 +168,9 @@ func (s *Store) open(o Options) error {
 		return errors.Join(err, putBack(s.dir, kept))
 	}
 	if err := s.audit(o, kept); err != nil {
-		s.db.Close()
+		if e := s.closeDatabase(); e != nil {
+			return errors.Join(err, e)
+		}
 		s.db = nil
 		if errors.Is(err, ErrTorn) {
 			err = errors.Join(err, putBack(s.dir, kept))
@@ -408,7 +413,9 @@ func (s *Store) Tidy() error {
 }
 
 // Close ends the store once the batches that wait are written and the walks
-// under way have ended. From its call on everything else gives ErrClosed.
+// under way have ended. From its call on everything else gives ErrClosed. Where
+// the disk does not let it end, the error is an ErrUnclosed, nothing is lost, and
+// the directory stays locked until the process ends.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -425,7 +432,11 @@ func (s *Store) Close() error {
 func (s *Store) shut() error {
 	var errs []error
 	if s.db != nil {
-		errs = append(errs, s.db.Close())
+		err := s.closeDatabase()
+		if errors.Is(err, ErrUnclosed) {
+			return err // and it may still be writing
+		}
+		errs = append(errs, err)
 	}
 	if s.slots != nil {
 		errs = append(errs, s.slots.close())
@@ -434,6 +445,25 @@ func (s *Store) shut() error {
 		s.lock.release()
 	}
 	return errors.Join(errs...)
+}
+
+// closeDatabase ends the database. It flushes its tables first and, where the
+// disk refuses, tries that again without end, or is ended by a signal. All of it
+// is in the log already: to give up costs the next Open a moment, no row.
+func (s *Store) closeDatabase() error {
+	if err := s.roomFor(0, openTables*s.table); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnclosed, err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.db.Close() }()
+	wait := time.NewTimer(s.patient)
+	defer wait.Stop()
+	select {
+	case err := <-done:
+		return s.named(err)
+	case <-wait.C:
+		return fmt.Errorf("%w within %s", ErrUnclosed, s.patient)
+	}
 }
 
 // logger hands badger's warnings on; its chatter is dropped. Badger logs file

@@ -365,6 +365,9 @@ func (s *Store) roomFor(size int, reserve uint64) error {
 		return nil
 	}
 	have, err := s.free(s.dir)
+	if missing(err) {
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	}
 	if err != nil {
 		return err
 	}
