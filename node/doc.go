@@ -44,6 +44,7 @@
 // # Rows
 //
 //	me/identity  the two seeds        me/kp/   key packages given out
+//	me/ports     where it is reached
 //	g/<tag>/     a session's rows     n/<tag>  when it was joined
 //	d/ i/        how far each message of mine has come, and from its id to that
 //	j/           the event log        c/ l/    contacts, links

@@ -28,7 +28,7 @@ type Config struct {
 	Network string // nodes of other networks are never spoken to; empty is "main"
 	Version string // shown to people
 
-	Listen    []string // multiaddresses; empty for any port on all interfaces
+	Listen    []string // multiaddresses; empty for all interfaces; a port 0 is chosen once and kept
 	Bootstrap []string // multiaddresses of peers to dial at the start
 	DHT       DHT      // of the network's own: whether to take part, and how
 	Multicast bool     // find nodes on the local network
@@ -153,8 +153,12 @@ func (n *Node) connect() error {
 	if err != nil {
 		return err
 	}
+	listen, err := n.addresses()
+	if err != nil {
+		return err
+	}
 	c := mesh.Config{
-		Key: key, Network: n.config.Network, Listen: n.config.Listen,
+		Key: key, Network: n.config.Network, Listen: listen,
 		Multicast: n.config.Multicast, MapPorts: n.config.MapPorts, Relay: n.config.Relay, Serve: n.config.Serve, Probe: n.config.Probe,
 		Relays: n.relays, Find: n.find, Log: n.log, Extra: n.config.Extra,
 	}
@@ -162,6 +166,9 @@ func (n *Node) connect() error {
 		c.Registry = n.config.Registry
 	}
 	if n.mesh, err = mesh.New(c, ear{n}); err != nil {
+		return err
+	}
+	if err := n.keepPorts(); err != nil {
 		return err
 	}
 	n.mesh.Serve("hello", people.MaxMessage, n.hear)

@@ -31,7 +31,7 @@ var known = []setting{
 	{name: "dir", help: "directory of the node (default: a profile of yours)"},
 	{name: "profile", fallback: "default", help: "which of your nodes, where no dir is given"},
 	{name: "network", fallback: "main", help: "nodes of other networks are never spoken to", advanced: true},
-	{name: "listen", help: "multiaddresses to listen on, separated by commas (default: all interfaces, a port of its own)", advanced: true},
+	{name: "listen", help: "multiaddresses to listen on, separated by commas (default: all interfaces; a port that is 0 is chosen once and kept)", advanced: true},
 	{name: "bootstrap", help: "multiaddresses of peers to dial at the start, separated by commas", advanced: true},
 	{name: "dht", fallback: "auto", help: "part in the network's DHT: auto, server (on one machine or network), client, off", advanced: true},
 	{name: "multicast", fallback: "true", help: "find nodes on the local network", yesNo: true, advanced: true},
