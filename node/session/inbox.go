@@ -244,7 +244,7 @@ func (s *Session) arrange() {
 		s.arrivals = slices.Delete(s.arrivals, next, next+1)
 		delete(late, a.id)
 		s.chronicle(a.h, a.order, a.id, a.author, a.account, a.m.Body)
-		s.owe(a.id)
+		s.owe(a.id, a.author)
 		for _, sn := range a.m.Seen {
 			if _, ok := s.mids[sn.ID]; !ok && sn.Order >= s.meta.Floor && (sn.Order > s.meta.Closed || s.meta.Joined == (EpochID{})) {
 				s.lacks(sn.ID)

@@ -122,12 +122,16 @@ const (
 
 // Receipts and gaps.
 const (
-	// receiptWait is how long receipts are gathered at least, receiptShare
-	// what each device of the group adds, so that all together send about
-	// eight a second; maxReceipts is one batch.
-	receiptWait  = 1000
+	// receiptShare is how far apart the devices of a group acknowledge a message,
+	// and what each adds to the pause between two receipts of one device, so that
+	// all together send about eight a second; receiptWait is the least pause, a
+	// quarter of a second; maxReceipts is one batch.
+	receiptWait  = 250
 	receiptShare = 125
 	maxReceipts  = 512
+	// sayAgain is how long receipts of a message that somebody seems to have
+	// missed are waited for at least: some round trips around the world.
+	sayAgain = 2000
 	// gapAsk is how long a message that others have seen may be on its way
 	// before it is asked for, gapTell before the faces are told.
 	gapAsk  = 2000

@@ -1,39 +1,54 @@
 package session
 
-// Receipts: a device tells the group, a batch at a time, which messages it
-// has. They let a sender say "3 of 5 devices" and end its outbox. The wait
-// grows with the group, so that all members together send about eight receipts
-// a second at most.
+// Receipts: a device tells the group which messages it has. They let a sender
+// say "3 of 5 devices" and end its outbox. Whoever comes next after the author
+// in the tree answers at once, the others a moment apart from each other, and
+// then none of them again for as long as all take in turn: a single message in
+// a small group is acknowledged in one round trip, and all members of a large
+// one together send about eight receipts a second, however much is said.
 
 type receipt struct {
 	Messages []MessageID `cbor:"1,keyasint"`
 }
 
-// owe notes that a message is to be acknowledged.
-func (s *Session) owe(id MessageID) {
-	if len(s.owed) == 0 {
-		s.owedSince = s.now
+// owe notes that a message of a device is to be acknowledged.
+func (s *Session) owe(id MessageID, author Device) {
+	if h := s.head(); len(s.owed) == 0 && h != nil {
+		s.owedAt = max(s.now+s.moment(author), s.receiptNext)
 	}
 	s.owed = append(s.owed, id)
 }
 
-// receipts sends what is owed when the wait is over.
+// moment is how long after a message of author this device acknowledges it.
+func (s *Session) moment(author Device) Time {
+	r := s.head().roster
+	mine, ok := r.device(s.cfg.Self.Device)
+	theirs, also := r.device(author)
+	if n := len(r.leaves); ok && also && n > 2 {
+		return Time((mine-theirs-1+n)%n) * receiptShare
+	}
+	return 0
+}
+
+// receipts sends what is owed when its time has come.
 func (s *Session) receipts() {
 	h := s.head()
 	if len(s.owed) == 0 || h == nil || !s.active() {
 		return
 	}
-	if at := s.owedSince + s.receiptTime(); s.now < at && len(s.owed) < maxReceipts {
-		s.wake(at)
+	if s.now < s.owedAt && len(s.owed) < maxReceipts {
+		s.wake(s.owedAt)
 		return
 	}
 	n := min(len(s.owed), maxReceipts)
 	s.publishOwn(s.sealOn(h, innerControl, s.state(controlReceipt, receipt{s.owed[:n]})))
 	s.owed = append([]MessageID(nil), s.owed[n:]...)
-	s.owedSince = s.now
+	s.receiptNext = s.now + s.receiptTime()
+	s.owedAt = s.receiptNext
 }
 
-// receiptTime is for how long receipts are gathered in a group of this size.
+// receiptTime is the pause between two receipts of a device in a group of this
+// size, and so the time in which every device has acknowledged a message.
 func (s *Session) receiptTime() Time {
 	return max(receiptWait, Time(len(s.head().roster.leaves))*receiptShare)
 }

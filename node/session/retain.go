@@ -193,7 +193,7 @@ func (s *Session) finalize(keep EpochID) {
 			}
 			s.over(id, m, StateFinal)
 		case (final || lost) && s.missed(m):
-			if again := max(m.At, h.since) + 2*s.receiptTime(); s.now < again {
+			if again := max(m.At, h.since) + max(2*s.receiptTime(), sayAgain); s.now < again {
 				s.reapAt = min(s.reapAt, again)
 				continue
 			}

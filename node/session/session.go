@@ -104,7 +104,8 @@ type Session struct {
 	lately      []seen      // the two latest messages
 	arrivals    []arrival   // of this Step
 	owed        []MessageID // receipts not sent yet
-	owedSince   Time
+	owedAt      Time        // when they are to be
+	receiptNext Time        // none before
 	gaps        map[MessageID]Time // messages that others have seen and I lack
 
 	meta   meta

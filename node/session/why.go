@@ -17,7 +17,7 @@ func (s *Session) WhyMessage(id MessageID) []string {
 	}
 	if order, ok := s.mids[id]; ok {
 		out := []string{fmt.Sprintf("It is in the history here; it came under epoch %d.", order)}
-		if at, pending := s.owedAt(id); pending {
+		if at, pending := s.willOwn(id); pending {
 			out = append(out, fmt.Sprintf("Its receipt leaves in %d ms.", max(0, at-s.now)))
 		}
 		return out
@@ -36,11 +36,9 @@ func several(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-func (s *Session) owedAt(id MessageID) (Time, bool) {
-	if !slices.Contains(s.owed, id) || s.head() == nil {
-		return 0, false
-	}
-	return s.owedSince + s.receiptTime(), true
+// willOwn is when this device acknowledges a message, if it has yet to.
+func (s *Session) willOwn(id MessageID) (Time, bool) {
+	return s.owedAt, slices.Contains(s.owed, id) && s.head() != nil
 }
 
 func (s *Session) whyMine(m *sent) []string {
