@@ -101,11 +101,11 @@ type Session struct {
 	welcomes    map[CommitID]*heldWelcome
 	outbox      map[MessageID]*sent
 	mids        map[MessageID]uint32
-	lately      []seen      // the two latest messages
-	arrivals    []arrival   // of this Step
-	owed        []MessageID // receipts not sent yet
-	owedAt      Time        // when they are to be
-	receiptNext Time        // none before
+	lately      []seen             // the two latest messages
+	arrivals    []arrival          // of this Step
+	owed        []MessageID        // receipts not sent yet
+	owedAt      Time               // when they are to be
+	receiptNext Time               // none before
 	gaps        map[MessageID]Time // messages that others have seen and I lack
 
 	meta   meta
