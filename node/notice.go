@@ -98,6 +98,9 @@ func (g *Group) event(n session.Notice, moved map[session.IntentID]*Mine) (e api
 		e = g.roster(n)
 	case session.NoticeJoined:
 		e.Type, e.Change, e.Text = api.EventGroup, &api.GroupEvent{What: "joined", Name: name}, "You are in "+name+"."
+		if n.Number == 0 { // a Welcome leads to an epoch after the first
+			e.Change.What, e.Text = "founded", "You have founded "+name+"."
+		}
 	case session.NoticeRenamed:
 		e.Type, e.Change, e.Text = api.EventGroup, &api.GroupEvent{What: "renamed", Name: string(n.Body)}, "The group is called "+string(n.Body)+" now."
 	case session.NoticeRemoved:

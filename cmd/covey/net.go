@@ -94,21 +94,3 @@ func (a *app) doctorCommand() *cobra.Command {
 		return err
 	})
 }
-
-func (a *app) explainCommand() *cobra.Command {
-	return verb("explain THING", "What something on the screen means: an id, a name, an error code, a word", 1, 1, func(cmd *cobra.Command, args []string) error {
-		e, err := a.client().Explain(cmd.Context(), args[0])
-		if err != nil {
-			return err
-		}
-		return a.show(e, func(w io.Writer) {
-			fmt.Fprintln(w, clean(e.Title))
-			for _, l := range e.Lines {
-				fmt.Fprintln(w, "  "+clean(l))
-			}
-			for _, l := range e.Next {
-				fmt.Fprintln(w, "  → "+clean(l))
-			}
-		})
-	})
-}

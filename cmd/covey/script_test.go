@@ -64,6 +64,11 @@ func setUp(env *testscript.Env) error {
 	}
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("ESC", "\x1b")
+	scenarios, err := filepath.Abs(filepath.Join("..", "..", "testnet", "scenarios"))
+	if err != nil {
+		return err
+	}
+	env.Setenv("SCENARIOS", scenarios)
 	env.Defer(func() {
 		dirs, _ := filepath.Glob(filepath.Join(env.WorkDir, "*", "store.json"))
 		for _, d := range dirs {

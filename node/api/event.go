@@ -12,7 +12,7 @@ const (
 	EventRead       EventType = "read"       // Delivery.Message is the newest that I have read
 	EventOperation  EventType = "operation"  // Operation: a change that I asked for moved on
 	EventMember     EventType = "member"     // Member: one came, went, or changed; cannot be hidden
-	EventGroup      EventType = "group"      // Change: joined, renamed, left, removed, stranded
+	EventGroup      EventType = "group"      // Change: founded, joined, renamed, left, removed, stranded
 	EventEpoch      EventType = "epoch"      // Epoch: the head moved, or agreement on it grew
 	EventFork       EventType = "fork"       // Epoch: rivals met
 	EventGap        EventType = "gap"        // something is missing; `group why` tells more
@@ -69,7 +69,7 @@ type MemberEvent struct {
 
 // GroupEvent is one change of where a group stands.
 type GroupEvent struct {
-	What string `json:"what" enum:"joined,renamed,left,removed,stranded"`
+	What string `json:"what" enum:"founded,joined,renamed,left,removed,stranded"`
 	Name string `json:"name,omitempty"`
 }
 

@@ -57,7 +57,11 @@ func (b *Backend) Explain(ctx context.Context, subject string) (api.Explanation,
 		if err != nil {
 			return api.Explanation{}, err
 		}
-		return api.Explanation{Kind: "group", Title: g.Title(), Lines: []string{w.Verdict}, Next: []string{"covey group show " + g.Title(), "covey group epochs " + g.Title()}}, nil
+		lines, err := b.story(ctx, g)
+		if err != nil {
+			return api.Explanation{}, err
+		}
+		return api.Explanation{Kind: "group", Title: g.Title(), Lines: append(append(lines, w.Verdict), w.Facts...), Next: []string{"covey group show " + g.Title(), "covey group epochs " + g.Title()}}, nil
 	}
 	if c, err := b.findContact(subject); err == nil {
 		shown := b.n.ShowContact(c)
@@ -73,6 +77,55 @@ func (b *Backend) Explain(ctx context.Context, subject string) (api.Explanation,
 		}
 	}
 	return api.Explanation{}, api.NewError(api.CodeNotFound, fmt.Sprintf("Nothing here is called %q.", subject), "Give an id or a beginning of one, a name, an error code, or a word from the screen.")
+}
+
+// maxStory is how many events of a group are told, the latest: some screens.
+const maxStory = 200
+
+// story tells what became of a group, from the log of events: who came and
+// went, which epochs there were, which rivals met and why one was followed.
+func (b *Backend) story(ctx context.Context, g *node.Group) ([]string, error) {
+	last := b.n.Journal().Cursor()
+	if last == 0 {
+		return nil, nil
+	}
+	var lines []string
+	for e, err := range b.n.Journal().Events(ctx, 0) {
+		if err != nil {
+			return nil, err
+		}
+		if section, tell := sectionOf(&e); tell && e.Group == g.ID() {
+			line := e.At.Local().Format("2006-01-02 15:04:05") + "  " + e.Text
+			if section != "" {
+				line += "  [RFC 9420 " + section + "]"
+			}
+			lines = append(lines, line)
+		}
+		if e.Cursor >= last {
+			break
+		}
+	}
+	return lines[max(0, len(lines)-maxStory):], nil
+}
+
+// sectionOf is where RFC 9420 describes what an event tells of, and whether the
+// event belongs to a group's story at all.
+func sectionOf(e *api.Event) (section string, tell bool) {
+	switch e.Type {
+	case api.EventFork:
+		return "§14", true
+	case api.EventEpoch:
+		return "§12.4", true
+	case api.EventMember:
+		return map[string]string{
+			"added": "§12.1.1", "device-added": "§12.1.1", "removed": "§12.1.3", "left": "§12.1.3", "device-removed": "§12.1.3", "keys": "§7.5",
+		}[e.Member.Change], true
+	case api.EventGroup:
+		return map[string]string{"joined": "§12.4.3.1", "founded": "§11", "removed": "§12.1.3", "left": "§12.1.3"}[e.Change.What], true
+	case api.EventGap, api.EventTrouble:
+		return "", true
+	}
+	return "", false
 }
 
 // explainIn looks for a message or an epoch of a group.

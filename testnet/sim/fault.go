@@ -151,11 +151,14 @@ func (b *byzantine) twist(e session.Effects) session.Effects {
 	case b.mute:
 		e.Publish, e.Direct = nil, nil
 	case b.delay > 0:
-		out := e.Publish
-		e.Publish = nil
+		out, frames := e.Publish, e.Direct // frames too: a log compared would show it
+		e.Publish, e.Direct = nil, nil
 		b.s.n.w.queue.push(b.s.n.w.now+b.delay, classWork, func() {
 			for _, o := range out {
 				b.s.publish(o)
+			}
+			for _, d := range frames {
+				b.s.direct(d)
 			}
 		})
 	case b.tells != nil:

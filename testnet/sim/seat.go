@@ -358,6 +358,12 @@ var noticeNames = map[session.NoticeKind]string{
 	session.NoticeTrouble: "trouble", session.NoticeRenamed: "renamed",
 }
 
+var changeNames = map[session.Change]string{
+	session.ChangeAdded: "added", session.ChangeRemoved: "removed", session.ChangeLeft: "left",
+	session.ChangeDeviceAdded: "device added", session.ChangeDeviceRemoved: "device removed",
+	session.ChangeRole: "role", session.ChangeKeys: "keys",
+}
+
 func noticeEntry(s *seat, n *session.Notice) Entry {
 	e := Entry{Kind: "notice", Node: s.n.name, Group: s.group.name, Number: n.Number, Count: n.Count}
 	if n.Epoch != (session.EpochID{}) {
@@ -373,7 +379,7 @@ func noticeEntry(s *seat, n *session.Notice) Entry {
 	case session.NoticeIntent, session.NoticeSent:
 		text = append(text, stateNames[n.State])
 	case session.NoticeRoster:
-		text = append(text, fmt.Sprint(n.Change), s.n.w.names[n.Account])
+		text = append(text, changeNames[n.Change], s.n.w.names[n.Account])
 	}
 	if n.Reason != "" {
 		text = append(text, n.Reason)

@@ -236,7 +236,7 @@ func (d *desk) event(e api.Event) job {
 	case api.EventTrouble, api.EventTrimmed:
 		d.note(e)
 	case api.EventGroup:
-		if here && e.Change.What != "joined" {
+		if here && e.Change.What != "joined" && e.Change.What != "founded" {
 			d.note(e)
 			return d.then(d.detail(), d.refresh())
 		}

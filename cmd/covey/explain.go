@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/covey-p2p/covey/node/api"
+	"github.com/covey-p2p/covey/testnet/report"
+)
+
+func (a *app) explainCommand() *cobra.Command {
+	c := verb("explain THING", "What something means: a simulated run, a group, an id, a name, an error code, a word", 1, 1, func(cmd *cobra.Command, args []string) error {
+		if _, err := fs.Stat(os.DirFS(args[0]), "events.jsonl"); err == nil {
+			return a.explainRun(args[0])
+		}
+		e, err := a.client().Explain(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		return a.show(e, func(w io.Writer) {
+			fmt.Fprintln(w, clean(e.Title))
+			for _, l := range e.Lines {
+				fmt.Fprintln(w, "  "+clean(l))
+			}
+			for _, l := range e.Next {
+				fmt.Fprintln(w, "  → "+clean(l))
+			}
+		})
+	})
+	c.Long = `Explain what something means.
+
+The folder of a simulated run (covey sim run) is told event by event: who changed
+which epoch, who was apart, which rung of the rule decided, with the sections of
+RFC 9420. So is a group of this node. An id of anything, a name, an error code or
+a word from the screen is explained in a few lines.`
+	return c
+}
+
+// explainRun tells a simulated run; no node is needed for it.
+func (a *app) explainRun(dir string) error {
+	m, err := report.ReadManifest(dir)
+	if err != nil {
+		return api.NewError(api.CodeNotFound, api.Sentence(err.Error()), "`covey sim run FILE.star` makes a run.")
+	}
+	events, err := report.ReadEvents(filepath.Join(dir, "events.jsonl"))
+	if err != nil {
+		return api.NewError(api.CodeUsage, api.Sentence(err.Error()), "Run it again: "+m.Replay)
+	}
+	e := api.Explanation{Kind: "run", Title: fmt.Sprintf("%s, seed %d: %s", m.Name, m.Seed, m.About), Lines: report.Narrate(events), Next: []string{m.Replay, "covey sim replay " + dir}}
+	return a.show(e, func(w io.Writer) {
+		fmt.Fprintln(w, clean(e.Title))
+		for _, l := range e.Lines {
+			fmt.Fprintln(w, clean(l))
+		}
+	})
+}
