@@ -3,10 +3,12 @@
 //
 // Walk: node.go starts everything and stops it. groups.go has a goroutine per
 // group, which alone touches that group's session; effects.go performs what
-// the session answers, in field order, one synced write for many events;
+// the session answers, in field order, one synced write for many events; hand.go
+// finds out whether anybody took what was published;
 // notice.go turns its notices into events for people. presence.go knows who
-// can be reached and tells the mesh whom to know. courier.go carries Welcomes,
-// packages.go gives out and fetches key packages, hello.go makes contacts,
+// can be reached and tells the mesh whom to know. package post carries Welcomes
+// and gives out and fetches key packages, hello.go makes contacts, listen.go
+// keeps the ports,
 // where.go finds members. surface.go is what node/backend needs to answer the
 // local API. What decides anything is below the line: node/session and
 // consensus.
@@ -61,8 +63,10 @@
 //	group      one per group; owns its session. Its queue from the network, full,
 //	           drops the newest gossip, which the next exchange of logs brings
 //	           back, and holds up frames; its queue from people, full, says busy
+//	hand       at most one per group, while peers are asked whether they took what
+//	           was sent (hand.go)
 //	presence   one; owns who is known and who is announced to which group
-//	courier    one; owns which Welcomes are under way
+//	post       one; owns which Welcomes are under way (node/post)
 //	tidy       one; the chores of every hour
 //	errand     at most errandsAtOnce; each waits for one other machine
 //

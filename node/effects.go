@@ -104,6 +104,7 @@ func (g *Group) act(b *batch) {
 	for _, out := range b.fx.Publish {
 		g.publish(out)
 	}
+	g.prove()
 	for _, d := range b.fx.Direct {
 		g.direct(d)
 	}
@@ -143,14 +144,14 @@ func (g *Group) publish(out session.Outgoing) {
 		sum := sha256.Sum256(out.Envelope)
 		data = binary.BigEndian.AppendUint32(append([]byte{gossipAnnounce}, sum[:]...), uint32(len(out.Envelope)))
 	}
-	handed, err := g.n.mesh.Publish(g.n.ctx, topic, data)
+	to, err := g.n.mesh.Publish(g.n.ctx, topic, data)
 	if err != nil {
 		g.n.log.Debug("gossip was not sent; the log keeps it", "err", err)
 		return
 	}
 	g.n.meter.published(len(data))
-	if whole && handed > 0 && out.ID != (session.IntentID{}) {
-		g.again = append(g.again, session.Handed{ID: out.ID, Peers: handed})
+	if whole && len(to) > 0 && out.ID != (session.IntentID{}) {
+		g.hands.ids, g.hands.to = append(g.hands.ids, out.ID), to
 	}
 }
 

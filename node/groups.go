@@ -34,6 +34,7 @@ type Group struct {
 	session *session.Session      // owned by run
 	again   []session.Event       // answers of ours to its effects, for the next batch
 	broken  atomic.Pointer[error] // why it has stopped, once it has
+	hands   hands
 	agreed  agreement
 	reads   map[session.IntentID]bool
 	starts  session.Effects // of Create, Join or Load, performed first
@@ -87,6 +88,7 @@ func (n *Node) newGroup(s *session.Session, starts session.Effects, joined time.
 		n: n, id: id, tag: hexOf(post.Named(id, "rows")), route: route(post.Named(id, "route")), joined: joined,
 		session: s, starts: starts, reads: make(map[session.IntentID]bool), met: make(map[peer.ID]bool),
 		net: make(chan session.Event, netQueue), local: make(chan *call, localQueue), timer: time.NewTimer(time.Hour),
+		hands: hands{back: make(chan proof, 1)},
 	}
 	v := s.View()
 	g.view.Store(&v)
@@ -207,6 +209,8 @@ func (g *Group) run(first *batch) {
 				g.step(b, ev, nil)
 			case c := <-g.local:
 				g.serve(b, c)
+			case p := <-g.hands.back:
+				g.proved(p)
 			}
 		}
 		for _, ev := range g.again {

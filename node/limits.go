@@ -25,6 +25,8 @@ const (
 	// settleTopic is how long a new topic is listened on before it is spoken
 	// on: others take it up within a gossip round trip.
 	settleTopic = 5 * time.Second
+	// handEvery is how often peers are asked whether they took what was sent.
+	handEvery = 200 * time.Millisecond
 	// lostEvery is how often dropped gossip may start an exchange of logs.
 	lostEvery = time.Second
 	// keepOps is how many operations are remembered for questions about them.

@@ -232,3 +232,28 @@ func TestInvitationByMailbox(t *testing.T) {
 		})
 	})
 }
+
+// A message sent into a cut that nobody has noticed yet is queued and not
+// handed, though a connection is still there.
+func TestUnnoticedCutHandsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, "alice", "bob")
+		w.group("room", "alice", "bob")
+		id := w.send("alice", "room", "before").Message.ID
+		w.until(10*time.Second, "delivery", func() bool { return w.progress("alice", "room", id).State == api.Delivered })
+		w.net.Partition([]int{0}, []int{1})
+		id = w.send("alice", "room", "into the void").Message.ID
+		for range 20 {
+			time.Sleep(100 * time.Millisecond)
+			if up, _ := w.nodes[0].Connected(); up != 1 {
+				t.Fatal("the cut was noticed: nothing is tested")
+			}
+			if p := w.progress("alice", "room", id); p.State != api.Queued {
+				t.Fatalf("it is %s, %d peers", p.State, p.Peers)
+			}
+		}
+		time.Sleep(2 * time.Minute)
+		w.net.Heal()
+		w.until(time.Minute, "delivery", func() bool { return w.progress("alice", "room", id).State == api.Delivered })
+	})
+}

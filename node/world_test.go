@@ -246,3 +246,18 @@ func (w *world) describe() {
 		}
 	}
 }
+
+// progress is how far a message of somebody's has come.
+func (w *world) progress(name, group, id string) api.Progress {
+	w.t.Helper()
+	page, err := w.api(name).Messages(w.t.Context(), group, api.MessageQuery{Limit: api.MaxPage})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, m := range page.Messages {
+		if m.ID == id && m.Progress != nil {
+			return *m.Progress
+		}
+	}
+	return api.Progress{}
+}

@@ -30,6 +30,9 @@ func (a *app) peersCommand() *cobra.Command {
 				}
 				if p.Connected {
 					how = fmt.Sprintf("%s, %s", p.Path, p.Transport)
+					if p.RTTMs > 0 {
+						how += fmt.Sprintf(", %.1f ms", p.RTTMs)
+					}
 				}
 				rows = append(rows, []string{name, p.ID[max(0, len(p.ID)-8):], how, fmt.Sprint(p.Groups), fmt.Sprintf("%.0f", p.Score)})
 			}

@@ -123,7 +123,7 @@ type Delivery string
 // Delivery states, in order.
 const (
 	Queued    Delivery = "queued"    // durable here; nobody else has it
-	Handed    Delivery = "handed"    // left this machine to at least one peer
+	Handed    Delivery = "handed"    // sent to at least one peer that has answered since
 	Delivered Delivery = "delivered" // Count of Of devices have said that they can read it
 	Read      Delivery = "read"      // at least one person has said so
 	Held      Delivery = "held"      // not re-sent: somebody new would read it; a person must decide

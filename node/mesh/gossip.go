@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -187,11 +188,11 @@ func (m *Mesh) Unsubscribe(name string) {
 	m.pubsub.UnregisterTopicValidator(name)
 }
 
-// Publish floods a message and reports how many members it was queued for. No
-// error means only that: gossip is a hint, the log is the truth.
-func (m *Mesh) Publish(ctx context.Context, name string, data []byte) (int, error) {
+// Publish floods a message and says which members it was queued for. No error
+// means only that: gossip is a hint, the log is the truth.
+func (m *Mesh) Publish(ctx context.Context, name string, data []byte) ([]peer.ID, error) {
 	if len(data) > MaxGossip {
-		return 0, ErrTooLarge
+		return nil, ErrTooLarge
 	}
 	m.gossip.mu.RLock()
 	var handle *pubsub.Topic
@@ -200,18 +201,15 @@ func (m *Mesh) Publish(ctx context.Context, name string, data []byte) (int, erro
 	}
 	m.gossip.mu.RUnlock()
 	if handle == nil {
-		return 0, ErrNoTopic
+		return nil, ErrNoTopic
 	}
-	n := 0
-	for _, p := range handle.ListPeers() {
-		if m.gossip.isMember(p, name) && m.gossip.scoreOf(p) >= publishThreshold {
-			n++
-		}
-	}
+	to := slices.DeleteFunc(handle.ListPeers(), func(p peer.ID) bool {
+		return !m.gossip.isMember(p, name) || m.gossip.scoreOf(p) < publishThreshold
+	})
 	if err := handle.Publish(ctx, data); err != nil {
-		return 0, err
+		return nil, err
 	}
-	return n, nil
+	return to, nil
 }
 
 // validate runs on pubsub's goroutine: a limit on the rate, then the handler's

@@ -19,7 +19,6 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/discovery/mdns"
 	"github.com/libp2p/go-libp2p/p2p/host/autorelay"
 	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
-	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	libp2pquic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
@@ -251,14 +250,6 @@ func (m *Mesh) Traffic() (in, out int64) {
 
 // Score is a peer's standing: below zero where it misbehaved.
 func (m *Mesh) Score(p peer.ID) float64 { return m.gossip.scoreOf(p) }
-
-// Ping measures a round trip.
-func (m *Mesh) Ping(ctx context.Context, p peer.ID) (time.Duration, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	r := <-ping.Ping(network.WithAllowLimitedConn(ctx, "ping"), m.host, p)
-	return r.RTT, r.Error
-}
 
 // protocol makes the id of one of our protocols in this network.
 func (m *Mesh) protocol(name string) protocol.ID {

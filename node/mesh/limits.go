@@ -42,6 +42,14 @@ const (
 	// connLow and connHigh are the connections between which the connection
 	// manager trims. Known peers are never trimmed.
 	connLow, connHigh = 64, 128
+	// answerWithin is how long a peer has to answer a ping, and maxAnswering how
+	// many are asked whether they took a message: more would be a flood of its own
+	// in a large group.
+	answerWithin = 2 * time.Second
+	maxAnswering = 32
+	// pingsAtOnce is how many known peers are pinged at a time, each as often as
+	// the keeper looks around.
+	pingsAtOnce = 4
 	// keepEvery is how often the keeper looks for known peers to dial,
 	// dialsAtOnce how many it dials at a time. Without it, two halves of a
 	// network that were parted for a minute never meet again.

@@ -122,11 +122,11 @@ func (w *world) know(place int, others ...int) {
 
 func (w *world) publish(place int, topic, text string) int {
 	w.t.Helper()
-	n, err := w.nodes[place].Publish(w.t.Context(), topic, []byte(text))
+	to, err := w.nodes[place].Publish(w.t.Context(), topic, []byte(text))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return n
+	return len(to)
 }
 
 // bubble runs a test in virtual time.

@@ -1,25 +1,14 @@
 package mesh
 
 import (
-	"bytes"
-	"context"
-	"crypto/rand"
-	"io"
-	"time"
-
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
-	"github.com/multiformats/go-multistream"
 )
 
 // A peer that crashed and is back connects anew while the old connection still
 // looks alive: QUIC gives it up after half a minute, and until then libp2p
 // opens new streams on it, as the one that has more of them. So when a known
 // peer connects once more, its older connections must show that they live.
-
-// proveWithin is how long an old connection has to answer one ping.
-const proveWithin = 2 * time.Second
 
 // again is told of every connection.
 func (m *Mesh) again(_ network.Network, fresh network.Conn) {
@@ -47,26 +36,4 @@ func (m *Mesh) prove(p peer.ID, fresh network.Conn) {
 			return
 		}
 	}
-}
-
-// alive pings over one connection.
-func (m *Mesh) alive(c network.Conn) bool {
-	ctx, cancel := context.WithTimeout(m.ctx, proveWithin)
-	defer cancel()
-	s, err := c.NewStream(network.WithAllowLimitedConn(ctx, "ping"))
-	if err != nil {
-		return false
-	}
-	defer s.Reset()
-	s.SetDeadline(time.Now().Add(proveWithin))
-	if multistream.SelectProtoOrFail(ping.ID, s) != nil {
-		return false
-	}
-	out, in := make([]byte, ping.PingSize), make([]byte, ping.PingSize)
-	rand.Read(out)
-	if _, err := s.Write(out); err != nil {
-		return false
-	}
-	_, err = io.ReadFull(s, in)
-	return err == nil && bytes.Equal(in, out)
 }
