@@ -104,6 +104,13 @@ func (n *Node) Operation(id string) (api.Operation, bool) { return n.ops.get(id)
 // KeyPackages is how many are given out and not used yet.
 func (n *Node) KeyPackages() int { return n.post.Packages() }
 
+// Mail is how many deliveries of this node wait for their devices, and how many
+// items in how many bytes its mailbox keeps for others.
+func (n *Node) Mail() (waiting, kept, bytes int) {
+	kept, bytes = n.post.Kept()
+	return n.post.Waiting(), kept, bytes
+}
+
 // Drops is everything that was dropped since the start, by reason.
 func (n *Node) Drops() map[string]uint64 { return n.meter.dropped() }
 

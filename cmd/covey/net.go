@@ -76,24 +76,3 @@ func netStatus(w io.Writer, n api.Net) {
 		fmt.Fprintf(w, "dropped    %d  %s\n", n.Drops[r], r)
 	}
 }
-
-func (a *app) doctorCommand() *cobra.Command {
-	return verb("doctor", "Check the node's health", 0, 0, func(cmd *cobra.Command, _ []string) error {
-		d, err := a.client().Doctor(cmd.Context())
-		if err != nil {
-			return err
-		}
-		err = a.show(d, func(w io.Writer) {
-			for _, c := range d.Checks {
-				fmt.Fprintf(w, "%s %-11s %s\n", map[api.Verdict]string{api.CheckOK: "ok  ", api.CheckWarn: "warn", api.CheckFail: "FAIL"}[c.Verdict], c.Name, clean(c.Text))
-				if c.Hint != "" {
-					fmt.Fprintf(w, "                 %s\n", clean(c.Hint))
-				}
-			}
-		})
-		if err == nil && d.Problems > 0 {
-			return &api.Error{Code: codeProblems, Message: plural(d.Problems, "problem") + " found."}
-		}
-		return err
-	})
-}

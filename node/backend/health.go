@@ -4,15 +4,10 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
-
-	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/covey-p2p/covey/consensus"
-	"github.com/covey-p2p/covey/node"
 	"github.com/covey-p2p/covey/node/api"
 	"github.com/covey-p2p/covey/node/mesh"
-	"github.com/covey-p2p/covey/node/people"
 	"github.com/covey-p2p/covey/node/session"
 )
 
@@ -147,112 +142,4 @@ func (b *Backend) Repair(ctx context.Context, ref string, dryRun bool) (api.Repa
 		}
 	}
 	return out, nil
-}
-
-func (b *Backend) Doctor(ctx context.Context) (api.Doctor, error) {
-	var d api.Doctor
-	add := func(name string, v api.Verdict, text, hint string) {
-		d.Checks = append(d.Checks, api.Check{Name: name, Verdict: v, Text: text, Hint: hint})
-		switch v {
-		case api.CheckWarn:
-			d.Warnings++
-		case api.CheckFail:
-			d.Problems++
-		}
-	}
-	n := b.n
-	id := b.me()
-	add("identity", api.CheckOK, fmt.Sprintf("%s, account %s", b.name(), hexOf(id.Account[:4])), "")
-	b.checkStore(add)
-	b.checkNet(add)
-	b.checkGroups(ctx, add)
-	for _, c := range n.Book().Contacts() {
-		if c.State == people.Request {
-			add("contacts", api.CheckWarn, c.Called()+" asks to be a contact", "covey contact accept "+c.Called())
-		}
-	}
-	for _, v := range n.Invitations() {
-		add("invitations", api.CheckWarn, v.FromName+" invites you to "+v.Name, "covey group accept "+v.Name)
-	}
-	total := uint64(0)
-	for _, k := range n.Drops() {
-		total += k
-	}
-	add("drops", api.CheckOK, fmt.Sprintf("%d things dropped since the start; `covey net status` says which", total), "")
-	return d, nil
-}
-
-type checker func(name string, v api.Verdict, text, hint string)
-
-func (b *Backend) checkStore(add checker) {
-	if restored, why := b.n.Store().Restored(); restored {
-		add("storage", api.CheckFail, "an older copy put back: "+why, "have a member of each group remove and invite you again")
-		return
-	}
-	probe := []session.Row{{Key: "x", Value: []byte(time.Now().String())}}
-	begin := time.Now()
-	if err := b.n.Store().Put("probe/", probe); err != nil {
-		add("storage", api.CheckFail, node.StorageError(err).Message, node.StorageError(err).Hint)
-		return
-	}
-	took := time.Since(begin)
-	v, hint := api.CheckOK, ""
-	if took > 250*time.Millisecond {
-		v, hint = api.CheckWarn, "a slower disk than this makes sending slow"
-	}
-	add("storage", v, fmt.Sprintf("a synced write takes %s; %d MB on disk", took.Round(100*time.Microsecond), b.n.Store().Size()>>20), hint)
-}
-
-func (b *Backend) checkNet(add checker) {
-	n := b.n
-	addrs := n.Mesh().Host().Addrs()
-	if len(addrs) == 0 {
-		add("network", api.CheckFail, "no address to be reached at", "check that a network is up and that nothing else uses the ports of --listen")
-		return
-	}
-	add("network", api.CheckOK, fmt.Sprintf("%d addresses, %s, network %s", len(addrs), b.reachability(), n.Config().Network), "")
-	direct, relayed := n.Connected()
-	known := len(n.Mesh().Known())
-	switch {
-	case known == 0:
-		add("peers", api.CheckOK, "nobody to be connected to yet", "covey contact invite")
-	case direct+relayed == 0:
-		add("peers", api.CheckWarn, fmt.Sprintf("none of %d known peers is reachable", known), "they may be off; covey peers")
-	default:
-		add("peers", api.CheckOK, fmt.Sprintf("%d of %d known peers connected, %d through a relay", direct+relayed, known, relayed), "")
-	}
-	for _, p := range n.Mesh().Known() {
-		if s := n.Mesh().Score(p); s < 0 {
-			add("peers", api.CheckWarn, fmt.Sprintf("%s has sent what it should not have (score %.0f)", b.nameOfPeer(p), s), "covey contact block")
-		}
-	}
-}
-
-func (b *Backend) nameOfPeer(p peer.ID) string {
-	if d, ok := mesh.PublicOf(p); ok {
-		if a, ok := b.n.AccountOf(d); ok {
-			return b.n.NameOf(a)
-		}
-	}
-	return p.String()
-}
-
-func (b *Backend) checkGroups(ctx context.Context, add checker) {
-	forks := 0
-	for _, g := range b.n.Groups() {
-		if g.Broken() != nil {
-			add("groups", api.CheckFail, g.Title()+" has stopped: its rows cannot be read", "restart the node; covey daemon logs")
-			continue
-		}
-		w, err := b.Why(ctx, g.ID(), "")
-		if err != nil {
-			add("groups", api.CheckFail, g.Title()+": "+api.AsError(err).Message, "")
-			continue
-		}
-		forks += g.View().Rivals
-		if len(w.Missing) > 0 || g.View().Standing == session.OnlyReading || g.View().Standing == session.LeftBehind {
-			add("groups", api.CheckWarn, g.Title()+": "+w.Verdict, w.Fix)
-		}
-	}
-	add("groups", api.CheckOK, fmt.Sprintf("%d groups, %d rival branches held", len(b.n.Groups()), forks), "")
 }

@@ -229,6 +229,14 @@ func (o *Office) Mind(people []record.Identity, secrets [][]byte) {
 	}
 }
 
+// Kept is what the mailbox keeps for others.
+func (o *Office) Kept() (items, bytes int) {
+	if o.box == nil {
+		return 0, 0
+	}
+	return o.box.Kept()
+}
+
 // Counts is what was refused and dropped by the DHT's node and the mailbox, and
 // how many peers are in the routing table; false where there is none.
 func (o *Office) Counts() (table int, counts map[string]uint64, runs bool) {

@@ -31,7 +31,8 @@ type View struct {
 	Convicted []Account
 	History   uint64
 	Read      uint64
-	Waiting   int // messages and changes of mine that nobody else has yet
+	Behind    Time // how far this device's clock is behind what it was here before
+	Waiting   int  // messages and changes of mine that nobody else has yet
 	// Topics name where the group meets, the newest first: hashes of control
 	// keys of the head's anchors, so that every member who is at the same head
 	// knows the same, joiners too, and they change as the group goes on. A
@@ -86,7 +87,7 @@ const maxTopics = 3
 func (s *Session) View() View {
 	v := View{
 		Group: s.group, Standing: Standing(s.meta.Status), Why: s.meta.Why,
-		Head: s.chain.Head(), Inviter: s.meta.Inviter, History: s.meta.History, Read: s.meta.Read,
+		Head: s.chain.Head(), Inviter: s.meta.Inviter, History: s.meta.History, Read: s.meta.Read, Behind: s.skew,
 	}
 	for _, m := range s.outbox {
 		if m.State == StateQueued {
