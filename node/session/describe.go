@@ -69,18 +69,34 @@ func (s *Session) quietness() string {
 
 // called is an account's own name for itself, where it has one, or its start.
 func (s *Session) called(a Account) string {
-	if h := s.head(); h != nil {
-		for i, x := range h.roster.account {
-			if x != a {
-				continue
+	h := s.head()
+	if name := s.nameIn(h, a); name != "" {
+		return name
+	}
+	if h != nil {
+		for _, id := range s.lineage(h) { // perhaps it was removed
+			if name := s.nameIn(s.held[id], a); name != "" {
+				return name
 			}
-			if c, err := s.certificate(h.roster.leaves[i]); err == nil && c.Name != "" {
-				return c.Name
-			}
-			break
 		}
 	}
 	return short(a[:])
+}
+
+// nameIn is the name that an account goes by in an epoch, or "".
+func (s *Session) nameIn(h *held, a Account) string {
+	if h == nil || h.roster == nil {
+		return ""
+	}
+	i := slices.Index(h.roster.account, a)
+	if i < 0 {
+		return ""
+	}
+	c, err := s.certificate(h.roster.leaves[i])
+	if err != nil {
+		return ""
+	}
+	return c.Name
 }
 
 func (s *Session) describeRoster(b *strings.Builder, h *held) {
