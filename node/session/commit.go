@@ -34,11 +34,30 @@ type wish struct {
 	Silent bool `cbor:"11,keyasint,omitempty"`
 }
 
-// pooled is an intent of another device.
+// pooled is an intent of another device, as it was signed for one head and then
+// for others. They come in any order and the head may be any of theirs, so each
+// is kept: the guard tells which one to do.
 type pooled struct {
-	Intent   intent   `cbor:"1,keyasint"`
-	Packages [][]byte `cbor:"2,keyasint,omitempty"`
-	Since    Time     `cbor:"3,keyasint"`
+	Versions []request `cbor:"1,keyasint"` // in the order they came
+	Since    Time      `cbor:"3,keyasint"`
+}
+
+// due is the version that holds on h, or nil.
+func (p *pooled) due(s *Session, h *held) *request {
+	for i := range p.Versions {
+		if s.meet(&p.Versions[i].Intent, h) == fateHolds {
+			return &p.Versions[i]
+		}
+	}
+	return nil
+}
+
+// until is the last epoch number at which any version may be committed.
+func (p *pooled) until() (n uint64) {
+	for i := range p.Versions {
+		n = max(n, p.Versions[i].Intent.Until)
+	}
+	return n
 }
 
 // request is an intent as it is announced.
@@ -181,7 +200,7 @@ func (s *Session) review(h *held) {
 		s.reconsider(id, w, h)
 	}
 	for _, id := range sortedNames(s.pool) {
-		if f := s.meet(&s.pool[id].Intent, h); f != fateHolds && s.pool[id].Intent.Until+window < h.number {
+		if p := s.pool[id]; p.until()+window < h.number && p.due(s, h) == nil {
 			delete(s.pool, id)
 			s.drop(rowPool(id))
 		}
@@ -267,8 +286,16 @@ func (s *Session) intoPool(r *request) {
 		s.count(DropPool)
 		return
 	}
-	p := &pooled{r.Intent, r.Packages, s.now}
-	s.pool[r.Intent.ID] = p
+	p := s.pool[r.Intent.ID]
+	if p == nil {
+		p = &pooled{Since: s.now}
+		s.pool[r.Intent.ID] = p
+	}
+	if slices.ContainsFunc(p.Versions, func(v request) bool { return bytes.Equal(v.Intent.Signature, r.Intent.Signature) }) {
+		return
+	}
+	p.Versions = append(p.Versions, *r)
+	p.Versions = p.Versions[max(0, len(p.Versions)-maxVersions):]
 	s.save(rowPool(r.Intent.ID), encode(p), EpochID{})
 }
 
@@ -330,7 +357,9 @@ func (s *Session) work(h *held) (jobs []job, refresh bool) {
 		}
 	}
 	for _, id := range sortedNames(s.pool) {
-		consider(&s.pool[id].Intent, s.pool[id].Packages)
+		if r := s.pool[id].due(s, h); r != nil {
+			consider(&r.Intent, r.Packages)
+		}
 	}
 	slices.SortFunc(jobs, func(a, b job) int {
 		return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(a.slot, b.slot), bytes.Compare(a.in.ID[:], b.in.ID[:]))

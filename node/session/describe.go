@@ -148,7 +148,8 @@ func (s *Session) describeAsked(b *strings.Builder) {
 		fmt.Fprintf(b, "asked  %s %s %s, %s\n", short(id[:]), ops[w.Intent.Op], s.called(w.Intent.Account), states[w.State])
 	}
 	for _, id := range sortedNames(s.pool) {
-		in := &s.pool[id].Intent
+		p := s.pool[id]
+		in := &p.Versions[len(p.Versions)-1].Intent
 		fmt.Fprintf(b, "others %s %s %s, until E%d\n", short(id[:]), ops[in.Op], s.called(in.Account), in.Until)
 	}
 	for _, id := range s.outOrder(all) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/covey-p2p/covey/consensus"
@@ -106,7 +107,10 @@ func (s *Session) enter(h *held) {
 	s.saveKeys(h, must(h.keys.Save()))
 	s.saveKeys(h, []Cell{{Name: rowBranch(h.id), Value: h.branch[:]}})
 	if isAnchor(h.number) {
-		s.keepAnchor(newAnchor(h.epoch))
+		s.keepAnchor(newAnchor(h.epoch)) // and opens what later epochs say on the control plane
+		s.reread(uint32(h.number), math.MaxUint32)
+	} else {
+		s.reread(uint32(h.number), uint32(h.number))
 	}
 }
 

@@ -274,6 +274,12 @@ func (s *Session) rejoin(e Epoch, side sidecar, by Package) {
 		s.notify(Notice{Kind: NoticeTrouble, Reason: "the group let this device in again, but not for itself: " + err.Error()})
 	}
 	s.recall(heard)
+	if _, diverged := s.chain.Diverged(); !diverged && s.meta.Probation {
+		// No newcomer: by all it heard before, this branch is the group's. And
+		// its old vote weighs on the other, until it says so.
+		s.meta.Probation = false
+		s.saveMeta()
+	}
 	s.keepPackage(by)
 	h := s.head()
 	s.unpark(h.tag)
@@ -353,7 +359,7 @@ func (s *Session) forget() {
 	s.own, s.pool, s.carriers, s.carriedBy, s.exits = n.own, n.pool, n.carriers, n.carriedBy, n.exits
 	s.welcomes, s.lastVote, s.unopenable, s.newerThan = n.welcomes, n.lastVote, n.unopenable, n.newerThan
 	s.voteRows, s.met = n.voteRows, n.met
-	s.owed, s.gaps = nil, n.gaps
+	s.gaps = n.gaps
 	s.pacing = pacing{}
 	s.meta.Voted = EpochID{}
 }

@@ -43,6 +43,7 @@ func (s *Session) receive(from Peer, raw []byte) {
 	case e.order <= s.meta.Closed && s.meta.Joined != EpochID{} && s.closed(&e):
 		s.count(DropUnasked) // from before I was let in: kept for others
 		s.logEnvelope(id, &e)
+		s.leaveUnread(id, e.order)
 	default:
 		s.take(from, id, &e)
 		s.advance()
@@ -223,6 +224,9 @@ func (s *Session) deliver(h *held, order uint32, author Device, account Account,
 	id := m.id(author)
 	if _, dup := s.mids[id]; dup {
 		s.count(DropRepeat)
+		if author != s.cfg.Self.Device {
+			s.oweAgain(id, author)
+		}
 		return
 	}
 	s.mids[id] = order
@@ -314,6 +318,60 @@ func (s *Session) logEnvelope(id EnvelopeID, e *envelope) {
 	s.set.Add(item(id, e.order))
 	s.logBytes += len(e.raw)
 	s.save(rowEnvelope(id, l), e.raw, EpochID{})
+}
+
+// leaveUnread remembers an envelope of the log that no key here opens. Epoch
+// numbers are not unique: a Welcome may yet let this device into a lower epoch
+// of another branch, and then it is to be read.
+func (s *Session) leaveUnread(id EnvelopeID, order uint32) {
+	if len(s.unread) >= maxUnread {
+		lowest := id
+		for _, x := range sortedIDs(s.unread) {
+			if o := s.unread[x]; o < order {
+				lowest, order = x, o
+			}
+		}
+		if lowest == id {
+			return
+		}
+		s.readNow(lowest)
+	}
+	s.unread[id] = s.log[id].order
+	s.save(rowUnread(id), encode(s.log[id].order), EpochID{})
+}
+
+func (s *Session) readNow(id EnvelopeID) {
+	delete(s.unread, id)
+	s.drop(rowUnread(id))
+}
+
+// reread takes envelopes of these epoch numbers that could not be read out of
+// the log and asks for them again: there may be a key now.
+func (s *Session) reread(from, to uint32) {
+	again := false
+	for _, id := range sortedIDs(s.unread) {
+		if order := s.unread[id]; order < from || order > to {
+			continue
+		}
+		s.readNow(id)
+		s.unlog(id)
+		for _, p := range s.peers {
+			delete(p.asked, id)
+		}
+		again = true
+	}
+	if again {
+		s.askAll()
+	}
+}
+
+// unlog takes an envelope out of the log.
+func (s *Session) unlog(id EnvelopeID) {
+	l := s.log[id]
+	delete(s.log, id)
+	s.set.Remove(item(id, l.order))
+	s.logBytes -= int(l.size)
+	s.drop(rowEnvelope(id, l))
 }
 
 // parking holds envelopes whose epoch is not known yet, by tag.

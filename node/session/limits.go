@@ -44,6 +44,10 @@ const (
 	// maxRefused bounds the remembered hashes of envelopes found invalid, so
 	// that a replay costs a lookup. Oldest first.
 	maxRefused = 4096
+	// maxUnread bounds the envelopes in the log that are remembered as not
+	// read, in case a key comes: a window's worth of a busy group. The lowest
+	// epochs go first.
+	maxUnread = 4096
 
 	// maxWishes, maxPool and maxOutbox bound what waits here: changes of mine,
 	// changes of others, messages of mine. A person does not reach them;
@@ -54,6 +58,9 @@ const (
 	// flushBytes is how much of envelopes one Step makes of the outbox: after a partition a whole
 	// outbox may wait, and a Step should stay a fraction of a second.
 	flushBytes = 1 << 20
+	// maxVersions is how often one of those requests is kept, signed for as many
+	// heads: its author signs it anew only where the guard no longer holds.
+	maxVersions = 4
 	// intentEpochs is for how many epochs an intent may be committed after it
 	// was signed: what its author forgot must not come true much later.
 	intentEpochs = 64
@@ -132,6 +139,13 @@ const (
 	// sayAgain is how long receipts of a message that somebody seems to have
 	// missed are waited for at least: some round trips around the world.
 	sayAgain = 2000
+	// maxOwed bounds the receipts that wait while this device may not speak.
+	maxOwed = 8 * maxReceipts
+	// pressAfter is how long, after receipts should have come, a message of
+	// mine may lack one before everybody in reach is asked what they have: some
+	// hops and rounds of IHAVE. pressEvery is how often one is asked so.
+	pressAfter = 3000
+	pressEvery = 10_000
 	// gapAsk is how long a message that others have seen may be on its way
 	// before it is asked for, gapTell before the faces are told.
 	gapAsk  = 2000

@@ -149,6 +149,13 @@ func (s *Session) loadLog(l *loader) {
 		s.set.Add(item(id, entry.order))
 		s.logBytes += int(entry.size)
 	})
+	l.each("unread/", func(key string) {
+		var id EnvelopeID
+		var order uint32
+		l.id(key, id[:])
+		l.read(key, &order)
+		s.unread[id] = order
+	})
 	l.each("m/", func(key string) {
 		var id MessageID
 		var order uint32
@@ -173,10 +180,16 @@ func (s *Session) loadAsked(l *loader) {
 		s.readmission = &readmission{}
 		l.read(rowReadmit, s.readmission)
 	}
+	if _, ok := l.rows[rowOwed]; ok {
+		l.read(rowOwed, &s.owed)
+		s.owedAt = s.now + settleAfter
+	}
 	l.each("pool/", func(key string) {
 		p := &pooled{}
 		l.read(key, p)
-		s.pool[p.Intent.ID] = p
+		if len(p.Versions) > 0 {
+			s.pool[p.Versions[0].Intent.ID] = p
+		}
 	})
 	l.each("welcome/", func(key string) {
 		w := &heldWelcome{}

@@ -80,7 +80,7 @@ func (s *Session) flushOutbox() {
 		m := s.outbox[id]
 		if !s.audible(m, h) {
 			if !m.Held {
-				m.Held = true
+				m.Held, m.State = true, StateQueued // and will be handed on anew
 				s.saveSent(id, m)
 				s.notify(Notice{Kind: NoticeSent, ID: m.ID, Message: id, State: StateQueued,
 					Reason: "held back: somebody would read it who had been removed when it was written"})
@@ -114,6 +114,7 @@ func (s *Session) protect(h *held, id MessageID, m *sent) int {
 	s.logEnvelope(e.id(), &e)
 	m.Epoch, m.Number, m.Under, m.At = h.id, h.number, h.id, s.now
 	m.Of = len(h.roster.leaves) - 1
+	s.pressBy(s.now + s.patience())
 	s.saveSent(id, m)
 	if _, known := s.mids[id]; !known {
 		s.chronicle(h, e.order, id, s.cfg.Self.Device, s.cfg.Self.Account, m.Body)

@@ -1,11 +1,18 @@
 package session
 
+import "slices"
+
 // Receipts: a device tells the group which messages it has. They let a sender
 // say "3 of 5 devices" and end its outbox. Whoever comes next after the author
 // in the tree answers at once, the others a moment apart from each other, and
 // then none of them again for as long as all take in turn: a single message in
 // a small group is acknowledged in one round trip, and all members of a large
 // one together send about eight receipts a second, however much is said.
+
+// What is owed is durable: a sender would wait for ever for the receipt of a
+// device that crashed between reading and saying so. And it is owed again for
+// a message that comes again, as the first receipt may have been sealed for a
+// branch its author never read.
 
 type receipt struct {
 	Messages []MessageID `cbor:"1,keyasint"`
@@ -16,7 +23,18 @@ func (s *Session) owe(id MessageID, author Device) {
 	if h := s.head(); len(s.owed) == 0 && h != nil {
 		s.owedAt = max(s.now+s.moment(author), s.receiptNext)
 	}
+	if len(s.owed) >= maxOwed { // only where this device may not speak: the oldest are said again
+		s.owed = s.owed[1:]
+	}
 	s.owed = append(s.owed, id)
+	s.owing = true
+}
+
+// oweAgain is owe for a message that was here before.
+func (s *Session) oweAgain(id MessageID, author Device) {
+	if !slices.Contains(s.owed, id) {
+		s.owe(id, author)
+	}
 }
 
 // moment is how long after a message of author this device acknowledges it.
@@ -32,6 +50,19 @@ func (s *Session) moment(author Device) Time {
 
 // receipts sends what is owed when its time has come.
 func (s *Session) receipts() {
+	s.sayReceived()
+	if !s.owing {
+		return
+	}
+	s.owing = false
+	if len(s.owed) == 0 {
+		s.drop(rowOwed)
+	} else {
+		s.save(rowOwed, encode(s.owed), EpochID{})
+	}
+}
+
+func (s *Session) sayReceived() {
 	h := s.head()
 	if len(s.owed) == 0 || h == nil || !s.active() {
 		return
@@ -45,6 +76,7 @@ func (s *Session) receipts() {
 	s.owed = append([]MessageID(nil), s.owed[n:]...)
 	s.receiptNext = s.now + s.receiptTime()
 	s.owedAt = s.receiptNext
+	s.owing = true
 }
 
 // receiptTime is the pause between two receipts of a device in a group of this
@@ -76,7 +108,7 @@ func (s *Session) takeReceipt(c *control) outcome {
 		}
 		h := s.held[m.Epoch]
 		n := Notice{Kind: NoticeDelivered, ID: m.ID, Message: id, Device: c.Device, Count: len(m.Got), Of: m.Of}
-		if h != nil {
+		if h != nil && h.roster != nil {
 			if i, ok := h.roster.device(c.Device); ok {
 				n.Account = h.roster.account[i]
 			}

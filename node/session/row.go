@@ -18,6 +18,8 @@ const (
 	rowReadmit = "readmit"
 	// rowKept is the key package by which this device came in.
 	rowKept = "kept"
+	// rowOwed are the messages whose receipts are not sent yet.
+	rowOwed = "owed"
 )
 
 // epochCell and keyCells are the engine's names (Cell).
@@ -32,6 +34,7 @@ func rowAnchor(id EpochID) string     { return "anchor/" + hex.EncodeToString(id
 func rowWish(id IntentID) string      { return "wish/" + hex.EncodeToString(id[:]) }
 func rowPool(id IntentID) string      { return "pool/" + hex.EncodeToString(id[:]) }
 func rowOut(id MessageID) string      { return "out/" + hex.EncodeToString(id[:]) }
+func rowUnread(id EnvelopeID) string  { return "unread/" + hex.EncodeToString(id[:]) }
 func rowHistory(seq uint64) string    { return fmt.Sprintf("log/%016x", seq) }
 
 func rowVote(a Account, d Device, seq uint64, head EpochID) string {

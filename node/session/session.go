@@ -71,7 +71,8 @@ type Session struct {
 	log       map[EnvelopeID]logged
 	set       reconcile.Set
 	logBytes  int
-	trimmed   Time // when trim last looked
+	unread    map[EnvelopeID]uint32 // in the log, by order: no key here opened them
+	trimmed   Time                  // when trim last looked
 	parked    parking
 	ahead     ahead
 	refused   memory[EnvelopeID]
@@ -106,6 +107,8 @@ type Session struct {
 	owed        []MessageID        // receipts not sent yet
 	owedAt      Time               // when they are to be
 	receiptNext Time               // none before
+	owing       bool               // owed has changed in this Step
+	pressAt     Time               // when press looks at the outbox; zero: nothing to look for
 	gaps        map[MessageID]Time // messages that others have seen and I lack
 
 	meta   meta
@@ -158,7 +161,7 @@ func newSession(cfg Config, group GroupID, now Time) *Session {
 		cfg: cfg, pace: cfg.Pace.orDefault(), group: group, wall: now, now: now,
 		held: map[EpochID]*held{}, tags: map[Tag]EpochID{}, certs: map[certKey]Certificate{},
 		anchors: map[EpochID]*anchor{}, hints: map[[4]byte][]EpochID{},
-		log: map[EnvelopeID]logged{}, peers: map[Peer]*peer{}, lastHeard: map[Device]Time{},
+		log: map[EnvelopeID]logged{}, unread: map[EnvelopeID]uint32{}, peers: map[Peer]*peer{}, lastHeard: map[Device]Time{},
 		own: map[EpochID]CommitID{}, wishes: map[IntentID]*wish{}, pool: map[IntentID]*pooled{},
 		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
 		lastVote: map[Account]consensus.Vote{}, voteRows: map[Account][]string{}, met: map[Account]int{}, unopenable: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
@@ -262,6 +265,7 @@ func (s *Session) finish() Effects {
 	s.releaseWelcomes()
 	s.receipts()
 	s.chase()
+	s.press()
 	s.reap()
 	s.trim()
 	s.remind()

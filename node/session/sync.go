@@ -31,6 +31,7 @@ const syncVersion = 1
 // peer is what is remembered of one that can be reached.
 type peer struct {
 	offered Time // when an exchange was last opened
+	wanted  bool // another is to be opened as soon as it may
 	asked   map[EnvelopeID]Time
 }
 
@@ -81,7 +82,7 @@ func (s *Session) offer(p Peer) {
 	if pr == nil {
 		return
 	}
-	pr.offered = s.now
+	pr.offered, pr.wanted = s.now, false
 	s.sync(p, &syncFrame{Floor: s.meta.Floor, Offer: s.set.InitiateFrom(uint64(s.meta.Floor))}, nil)
 }
 
@@ -193,16 +194,64 @@ func (s *Session) order(ids []EnvelopeID) {
 
 // askAround opens an exchange with whoever sent what cannot be placed yet.
 func (s *Session) askAround(from Peer) {
-	if p := s.peers[from]; p != nil && s.now >= p.offered+offerAgain {
+	switch p := s.peers[from]; {
+	case p == nil:
+	case s.now >= p.offered+offerAgain:
 		s.offer(from)
+	default:
+		p.wanted = true // put off, never dropped
+		s.wake(p.offered + offerAgain)
 	}
 }
+
+// press opens exchanges where a message of mine has no receipt from everybody:
+// gossip may have lost it, or a link that only works one way. Each neighbour is
+// asked when the receipts should be there, and again each time the message is
+// twice as old; reminders alone would take a round for each neighbour.
+func (s *Session) press() {
+	if len(s.outbox) == 0 {
+		s.pressAt = 0
+	}
+	if s.pressAt != 0 && s.pressAt <= s.now {
+		s.pressAt = 0
+		for _, m := range s.outbox {
+			if m.Epoch == (EpochID{}) || s.head() == nil || !s.lacking(m) {
+				continue
+			}
+			for _, p := range s.peers {
+				at := max(m.At+max(s.patience(), 2*(p.offered-m.At)), p.offered+pressEvery)
+				if at <= s.now {
+					p.wanted, at = true, s.now+pressEvery
+				}
+				s.pressBy(at)
+			}
+		}
+	}
+	if s.pressAt != 0 {
+		s.wake(s.pressAt)
+	}
+}
+
+// pressBy sees to it that press looks at a time, if not earlier.
+func (s *Session) pressBy(at Time) {
+	if s.pressAt == 0 || at < s.pressAt {
+		s.pressAt = at
+	}
+}
+
+// patience is how long a message may go without a receipt.
+func (s *Session) patience() Time { return 2*s.receiptTime() + pressAfter }
 
 // remind opens an exchange with one peer now and then: gossip is a hint, the
 // log is the truth.
 func (s *Session) remind() {
 	if len(s.peers) == 0 {
 		return
+	}
+	for _, p := range sortedPeers(s.peers) {
+		if s.peers[p].wanted {
+			s.askAround(p)
+		}
 	}
 	var next Peer
 	oldest := Time(0)

@@ -52,10 +52,10 @@ func (s *Session) cutLog(floor uint32) {
 	s.saveMeta()
 	for _, id := range sortedIDs(s.log) {
 		if l := s.log[id]; l.order < floor {
-			delete(s.log, id)
-			s.set.Remove(item(id, l.order))
-			s.logBytes -= int(l.size)
-			s.drop(rowEnvelope(id, l))
+			s.unlog(id)
+			if _, ok := s.unread[id]; ok {
+				s.readNow(id)
+			}
 		}
 	}
 	for _, id := range sortedNames(s.mids) {

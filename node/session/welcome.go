@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/covey-p2p/covey/consensus"
@@ -298,6 +299,7 @@ func (s *Session) join(e Epoch, side sidecar) error {
 	}
 	s.plant(side.Root)
 	s.enter(h)
+	s.reread(0, math.MaxUint32) // the anchors that came with it open what older ones did not
 	into.Child = s.ruleEpoch(h, nil)
 	for _, k := range side.Trail {
 		s.save(rowCandidate(k.ID), encode(savedCandidate{Cand: k}), EpochID{})

@@ -58,6 +58,21 @@ func (t *topic) subscribe(i int) {
 	t.changed()
 }
 
+// leave takes a node that runs no session here off the topic.
+func (t *topic) leave(i int) {
+	t.grow(i)
+	t.subs.remove(i)
+	for _, j := range slices.Clone(t.mesh[i]) {
+		t.mesh[j] = drop(t.mesh[j], i)
+		t.w.peer(j, t.name, i, false)
+	}
+	t.mesh[i], t.lost[i] = nil, nil
+	for j := range t.lost {
+		t.lost[j] = drop(t.lost[j], i)
+	}
+	t.changed()
+}
+
 // reset forgets what a crashed node had seen: its cache was memory.
 func (t *topic) reset(i int) {
 	for _, p := range t.posts {

@@ -137,7 +137,8 @@ func (n *node) start() {
 			n.fail(err.Error())
 			return
 		}
-		if len(rows) == 0 {
+		if len(rows) == 0 { // it had joined, and that was not durable yet
+			n.w.topics[name].leave(n.idx)
 			continue
 		}
 		made, e, err := session.Load(s.config(), n.clock.read(n.w.now), rows)

@@ -8,7 +8,8 @@ import (
 // Sent says that the harness handed a text to a device's session as the intent
 // id, in the state the device then held: its roster is the audience; excluded
 // are the accounts the device had by then seen leave the group. The text is
-// owed to its audience once the device has said that it is durable.
+// owed to its audience once the device has said that it is durable, but for
+// whoever was out of the group when it left (Got).
 func (b *Book) Sent(at time.Duration, group, device, id, body string, excluded []string) {
 	g, m := b.group(group), b.member(group, device)
 	if g.texts[body] != nil {
@@ -42,12 +43,24 @@ func (b *Book) Got(at time.Duration, group, device, author, body, epoch string) 
 	}
 	if m.got[body]++; m.got[body] == 1 {
 		g.late[t.device] = max(g.late[t.device], at-t.at)
+		if device == t.device {
+			b.left(t, epoch)
+		}
 	}
 	if m.got[body] == 2 {
 		b.broke(at, "I5", group, device, "shows %q twice", body)
 	}
 	if slices.Contains(t.excluded, m.account) && !b.descends(epoch, b.removal(t.epoch, m.account)) {
 		b.broke(at, "I6", group, device, "reads %q, sent by %s after it saw %s removed", body, t.device, m.account)
+	}
+}
+
+// left says that a text went out, in a state. An author holds a text back while
+// a removal is about, so that whoever goes does not read it: it is not owed to
+// an account that was there when it was written and is not in that state.
+func (b *Book) left(t *text, epoch string) {
+	if roster := b.Roster(epoch); roster != nil {
+		t.audience = slices.DeleteFunc(slices.Clone(t.audience), func(a string) bool { return !slices.Contains(roster, a) })
 	}
 }
 
@@ -95,7 +108,26 @@ func (m *member) promised(t *text) bool {
 
 func (b *Book) owed(t *text, m *member) bool {
 	return !m.liar && !m.away && !m.gone && m.at != "" && m.device != t.device &&
-		m.joined <= t.at && m.first <= t.number && slices.Contains(t.audience, m.account) && slices.Contains(b.Roster(m.at), m.account)
+		m.joined <= t.at && m.first <= t.number && slices.Contains(t.audience, m.account) && b.stayed(t, m)
+}
+
+// stayed reports that the account of a device is in the group, and has not been
+// taken out and let in again on the way from what the text's state and the
+// device's have in common. (Numbers of epochs do not tell: branches share them.)
+func (b *Book) stayed(t *text, m *member) bool {
+	was := slices.Contains(b.Roster(m.at), m.account)
+	if !was {
+		return false
+	}
+	for at := m.at; at != "" && !b.descends(t.epoch, at); {
+		at = b.parents[at]
+		is := slices.Contains(b.Roster(at), m.account)
+		if is && !was {
+			return false // it came back
+		}
+		was = is
+	}
+	return true
 }
 
 // Slowest is the longest that a copy of a text of a device was under way.
