@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,7 +15,8 @@ import (
 )
 
 var (
-	seeds  = flag.Int("seeds", 300, "mixed runs of TestSeeds; the full check runs 1000, a night 10000")
+	seeds  = flag.Int("seeds", 1000, "mixed runs of TestSeeds; a night runs 10000")
+	first  = flag.Uint64("first", 1, "the seed they begin with")
 	seed   = flag.Uint64("seed", 0, "the one seed TestSeeds runs, if not zero")
 	shrink = flag.Bool("shrink", false, "cut the script of a failing seed short")
 )
@@ -23,36 +26,63 @@ var (
 // nothing lost, nothing doubled, nobody apart. A failing seed prints the line
 // that runs it again.
 func TestSeeds(t *testing.T) {
-	first, last := uint64(1), uint64(*seeds)
+	from, n := *first, uint64(*seeds)
 	if *seed != 0 {
-		first, last = *seed, *seed
+		from, n = *seed, 1
 	} else if testing.Short() {
-		last = min(last, 100)
+		n = min(n, 100)
 	}
 	start, events, virtual, failed := time.Now(), 0, time.Duration(0), map[string][]uint64{}
-	for s := first; s <= last; s++ {
-		w, how := runMixed(s, Mixed(s))
-		events, virtual = events+w.Events(), virtual+w.Now()
-		if how == "" {
+	for r := range runMany(from, n) {
+		events, virtual = events+r.events, virtual+r.virtual
+		if r.how == "" {
 			continue
 		}
-		kind := failureKind(how)
-		if failed[kind] = append(failed[kind], s); len(failed[kind]) == 1 {
-			report(t, s, w, how)
+		kind := failureKind(r.how)
+		if failed[kind] = append(failed[kind], r.seed); len(failed[kind]) == 1 {
+			report(t, r.seed, r.how)
 		}
 	}
 	took := time.Since(start)
-	n := float64(last - first + 1)
-	t.Logf("%.0f seeds in %v: %.1f seeds, %.0f events and %.0f virtual seconds a second",
-		n, took.Round(time.Millisecond), n/took.Seconds(), float64(events)/took.Seconds(), virtual.Seconds()/took.Seconds())
+	t.Logf("seeds %d to %d in %v on %d cores: %.1f seeds, %.0f events and %.0f virtual seconds a second", from, from+n-1,
+		took.Round(time.Millisecond), runtime.GOMAXPROCS(0), float64(n)/took.Seconds(), float64(events)/took.Seconds(), virtual.Seconds()/took.Seconds())
 	for _, kind := range sortedKeys(failed) {
+		slices.Sort(failed[kind])
 		t.Errorf("%d seeds: %s: %v", len(failed[kind]), kind, failed[kind][:min(20, len(failed[kind]))])
 	}
 }
 
+// ran is how a seed went.
+type ran struct {
+	seed    uint64
+	how     string // it failed
+	events  int
+	virtual time.Duration
+}
+
+// runMany runs n seeds, as many at once as there are cores: a world is one
+// goroutine, and no two share anything.
+func runMany(from, n uint64) <-chan ran {
+	out, next := make(chan ran), atomic.Uint64{}
+	var running sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		running.Go(func() {
+			for i := next.Add(1) - 1; i < n; i = next.Add(1) - 1 {
+				w, how := runMixed(from+i, Mixed(from+i))
+				out <- ran{from + i, how, w.Events(), w.Now()}
+			}
+		})
+	}
+	go func() {
+		running.Wait()
+		close(out)
+	}()
+	return out
+}
+
 // runMixed plays a mixed script and says how it failed, if it did.
 func runMixed(seed uint64, script []testnet.Verb) (w *World, how string) {
-	w = New(Options{Seed: seed})
+	w = New(withEngine(Options{Seed: seed}))
 	defer func() {
 		if r := recover(); r != nil {
 			how = fmt.Sprintf("panic: %v in %s", r, panicked())
@@ -91,10 +121,9 @@ func failureKind(how string) string {
 	}), " ")
 }
 
-func report(t *testing.T, seed uint64, w *World, how string) {
+func report(t *testing.T, seed uint64, how string) {
 	t.Helper()
 	script := Mixed(seed)
-	picture, _ := w.Show("room")
 	if *shrink {
 		kind := failureKind(how)
 		script = Shrink(script, func(s []testnet.Verb) string {
@@ -103,9 +132,9 @@ func report(t *testing.T, seed uint64, w *World, how string) {
 			}
 			return ""
 		}, 2000)
-		w, how = runMixed(seed, script)
-		picture, _ = w.Show("room")
 	}
+	w, _ := runMixed(seed, script)
+	picture, _ := w.Show("room")
 	var b strings.Builder
 	for _, v := range script {
 		fmt.Fprintln(&b, v)
