@@ -180,6 +180,13 @@ func (s *Session) finalize(keep EpochID) {
 		switch {
 		case m.Of <= len(m.Got):
 			s.over(id, m, StateDelivered)
+		case (final || lost) && s.missed(m), s.locked(m):
+			if again := max(m.At, h.since) + max(2*s.receiptTime(), sayAgain); s.now < again {
+				s.reapAt = min(s.reapAt, again)
+				continue
+			}
+			m.Epoch, m.Final = EpochID{}, false // whoever lacks it cannot open it any more: protect it again
+			s.saveSent(id, m)
 		case final && !s.missed(m):
 			// Whoever has not said that it has the message may be on the other
 			// side of a partition, going on without it until its keys are
@@ -192,13 +199,6 @@ func (s *Session) finalize(keep EpochID) {
 				continue
 			}
 			s.over(id, m, StateFinal)
-		case (final || lost) && s.missed(m):
-			if again := max(m.At, h.since) + max(2*s.receiptTime(), sayAgain); s.now < again {
-				s.reapAt = min(s.reapAt, again)
-				continue
-			}
-			m.Epoch, m.Final = EpochID{}, false // whoever lacks it cannot open it any more: protect it again
-			s.saveSent(id, m)
 		case s.held[m.Epoch] == nil || s.held[m.Epoch].epoch == nil:
 			m.Epoch = EpochID{} // its branch is gone: protect it again
 			s.saveSent(id, m)
@@ -226,6 +226,32 @@ func (s *Session) missed(m *sent) bool {
 		at, ok := s.chain.Standing(a)
 		if ok && at != m.Epoch && s.chain.Within(at, m.Epoch) || !s.chain.Within(h.id, m.Epoch) {
 			return true
+		}
+	}
+	return false
+}
+
+// locked reports that a device which was to have a message was let in again
+// since it was protected, by new keys: its old ones do not reach this far.
+func (s *Session) locked(m *sent) bool {
+	h := s.head()
+	was, known := s.chain.Epoch(m.Epoch)
+	mv, ok := s.chain.Path(m.Epoch, h.id)
+	if !known || !ok {
+		return false
+	}
+	for _, id := range mv.Redo {
+		for _, in := range s.carriedBy[id] {
+			if in.Op != opReadmit && in.Op != opAdd {
+				continue
+			}
+			_, had := slices.BinarySearchFunc(was.Roster, in.Account, compareAccount)
+			if had && slices.ContainsFunc(in.Leaves, func(p pledge) bool {
+				_, here := h.roster.device(p.Device)
+				return here && !m.Got[p.Device] && p.Device != s.cfg.Self.Device
+			}) {
+				return true
+			}
 		}
 	}
 	return false

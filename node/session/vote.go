@@ -318,7 +318,13 @@ func (s *Session) alone() bool {
 // settle votes for the head once it has been quiet.
 func (s *Session) settle() {
 	h := s.head()
-	if h == nil || s.pacing.settled == h.id && s.pacing.unrest == 0 {
+	if h == nil {
+		return
+	}
+	if s.pacing.settled == h.id && s.pacing.unrest == 0 {
+		if s.meta.Probation && s.stirred { // somebody else's vote may have ended it
+			s.vote(h)
+		}
 		return
 	}
 	if s.pacing.settled != h.id && s.pacing.unrest == 0 {

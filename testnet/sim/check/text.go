@@ -50,7 +50,7 @@ func (b *Book) Got(at time.Duration, group, device, author, body, epoch string) 
 	if m.got[body] == 2 {
 		b.broke(at, "I5", group, device, "shows %q twice", body)
 	}
-	if slices.Contains(t.excluded, m.account) && !b.descends(epoch, b.removal(t.epoch, m.account)) {
+	if slices.Contains(t.excluded, m.account) && !b.descends(epoch, b.removal(t.epoch, m.account)) && !b.letIn(epoch, t.epoch, m.account) {
 		b.broke(at, "I6", group, device, "reads %q, sent by %s after it saw %s removed", body, t.device, m.account)
 	}
 }
@@ -62,6 +62,17 @@ func (b *Book) left(t *text, epoch string) {
 	if roster := b.Roster(epoch); roster != nil {
 		t.audience = slices.DeleteFunc(slices.Clone(t.audience), func(a string) bool { return !slices.Contains(roster, a) })
 	}
+}
+
+// letIn reports that an account is in a state, and was in none of some states
+// before it, after what it has in common with another: where the removal was
+// done again on this branch, and the group then let the account in.
+func (b *Book) letIn(epoch, other, account string) bool {
+	out := false
+	for at := epoch; at != "" && !b.descends(other, at); at = b.parents[at] {
+		out = out || !slices.Contains(b.Roster(at), account)
+	}
+	return out && slices.Contains(b.Roster(epoch), account)
 }
 
 // removal is the state by which an account had gone when the history was at a
