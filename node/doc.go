@@ -51,7 +51,8 @@
 //	d/ i/        how far each message of mine has come, and from its id to that
 //	j/           the event log        c/ l/    contacts, links
 //	w/ v/        Welcomes on their way, invitations that wait
-//	t/           tokens of bots, by hash (node/backend)
+//	o/           how far changes have come
+//	t/ k/        tokens of bots, by hash, and answers by their keys (node/backend)
 //
 // A tag is a hash of the group's id, so that no key of a row names a group.
 //

@@ -100,8 +100,9 @@ func Start(c Config) (_ *Node, err error) {
 	n := &Node{
 		config: c, log: c.Log, started: time.Now(), engine: session.MLS{},
 		groups: make(map[session.GroupID]*Group), routes: make(map[route]*Group),
-		errands: make(chan struct{}, errandsAtOnce), shutdown: make(chan struct{}), ops: newOperations(),
+		errands: make(chan struct{}, errandsAtOnce), shutdown: make(chan struct{}),
 	}
+	n.ops = newOperations(n)
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
@@ -236,7 +237,7 @@ func (n *Node) tidy() {
 			return
 		case <-tick.C:
 		}
-		if err := errors.Join(n.journal.Trim(), n.post.Expire(), n.store.Tidy()); err != nil {
+		if err := errors.Join(n.journal.Trim(), n.post.Expire(), n.ops.trim(), n.store.Tidy()); err != nil {
 			n.log.Warn("the hourly chores were not all done", "err", err)
 		}
 	}

@@ -2,7 +2,6 @@ package node
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/covey-p2p/covey/node/api"
@@ -15,15 +14,16 @@ import (
 // report turns notices into events and the rows that go with them.
 func (g *Group) report(notices []session.Notice) (events []api.Event, rows []session.Row) {
 	moved := make(map[session.IntentID]*Mine)
+	note := func(r session.Row) { rows = append(rows, r) }
 	for _, n := range notices {
-		e, ok := g.event(n, moved)
+		e, ok := g.event(n, moved, note)
 		if !ok {
 			continue
 		}
 		e.Group, e.At = g.ID(), time.UnixMilli(int64(n.At)).UTC()
 		events = append(events, e)
 		if row := g.row(); n.Kind == session.NoticeRemoved && row.Left { // which is how leaving ends
-			done, _ := g.operation(session.Notice{ID: row.Leave, State: session.StateFinal})
+			done, _ := g.operation(session.Notice{ID: row.Leave, State: session.StateFinal}, note)
 			done.Group, done.At = e.Group, e.At
 			events = append(events, done)
 		}
@@ -82,8 +82,8 @@ func (g *Group) intentOf(id session.MessageID) (out session.IntentID, ok bool) {
 }
 
 // event is what one notice says. It reports false where it is nothing that
-// anybody asked to know.
-func (g *Group) event(n session.Notice, moved map[session.IntentID]*Mine) (e api.Event, ok bool) {
+// anybody asked to know. What is to be remembered with it goes to note.
+func (g *Group) event(n session.Notice, moved map[session.IntentID]*Mine, note func(session.Row)) (e api.Event, ok bool) {
 	name := g.Title()
 	switch n.Kind {
 	case session.NoticeText:
@@ -93,7 +93,7 @@ func (g *Group) event(n session.Notice, moved map[session.IntentID]*Mine) (e api
 	case session.NoticeSent, session.NoticeDelivered:
 		e = g.delivery(n, moved)
 	case session.NoticeIntent:
-		return g.operation(n)
+		return g.operation(n, note)
 	case session.NoticeRoster:
 		e = g.roster(n)
 	case session.NoticeJoined:
@@ -186,13 +186,13 @@ func (g *Group) delivery(n session.Notice, moved map[session.IntentID]*Mine) api
 }
 
 // operation is progress of a change that somebody here asked for.
-func (g *Group) operation(n session.Notice) (api.Event, bool) {
+func (g *Group) operation(n session.Notice, note func(session.Row)) (api.Event, bool) {
 	if g.reads[n.ID] {
 		delete(g.reads, n.ID)
 		return api.Event{Type: api.EventRead, Text: "Read."}, true
 	}
 	op := api.Operation{ID: hexOf(n.ID[:]), Group: g.ID(), State: opState(n.State), Reason: n.Reason}
-	g.n.ops.set(op)
+	note(g.n.ops.set(op))
 	text := map[api.OpState]string{
 		api.OpQueued: "The change is queued.", api.OpHanded: "The change is with peers.", api.OpBound: "A commit carries the change.",
 		api.OpLanded: "The change is made.", api.OpFinal: "The change is final.", api.OpSuperseded: "The change was not needed: somebody was faster.",
@@ -317,33 +317,4 @@ func (g *Group) row() (r groupRow) {
 		r = groupRow{}
 	}
 	return r
-}
-
-// operations remembers how far changes have come, for questions about them.
-type operations struct {
-	mu    sync.Mutex
-	known map[string]api.Operation
-	order []string
-}
-
-func newOperations() *operations { return &operations{known: make(map[string]api.Operation)} }
-
-func (o *operations) set(op api.Operation) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if _, ok := o.known[op.ID]; !ok {
-		o.order = append(o.order, op.ID)
-		if len(o.order) > keepOps {
-			delete(o.known, o.order[0])
-			o.order = o.order[1:]
-		}
-	}
-	o.known[op.ID] = op
-}
-
-func (o *operations) get(id string) (api.Operation, bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	op, ok := o.known[id]
-	return op, ok
 }

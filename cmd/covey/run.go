@@ -67,7 +67,7 @@ func (a *app) serve(name string, logTo io.Writer) (*server, error) {
 	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	out := &server{node: n, done: make(chan error, 1)}
 	out.http = &http.Server{
-		Handler:           api.NewServer(b, api.Options{Version: version(), Metrics: metrics}).Socket(),
+		Handler:           api.NewServer(b, api.Options{Version: version(), Metrics: metrics, Answers: b}).Socket(),
 		ReadHeaderTimeout: 10 * time.Second,
 	}
 	go func() { out.done <- out.http.Serve(l) }() // ends with stop

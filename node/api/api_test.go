@@ -5,14 +5,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"io"
 	"iter"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -147,6 +150,52 @@ func TestOneKeyIsOneIntent(t *testing.T) {
 	}
 	if l.sends != 2 {
 		t.Errorf("sent %d times, want 2", l.sends)
+	}
+}
+
+// shelf keeps answers across servers.
+type shelf map[string][]byte
+
+func (s shelf) Answer(key string) ([]byte, bool)      { b, ok := s[key]; return b, ok }
+func (s shelf) KeepAnswer(key string, b []byte) error { s[key] = b; return nil }
+
+func (l *ledger) NewLink(context.Context, NewLink) (Link, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sends++
+	return Link{ID: strings.Repeat("x", l.sends)}, nil
+}
+
+func (l *ledger) MintToken(context.Context, NewToken) (Token, error) {
+	return Token{ID: "t", Secret: "do not keep"}, nil
+}
+
+// Answers of changes outlive the server, errors and secrets do not.
+func TestAnswersSurviveARestart(t *testing.T) {
+	l, kept := newLedger(), shelf{}
+	post := func(path, key, body string) (string, bool) {
+		t.Helper()
+		s := NewServer(l, Options{Answers: kept}) // a new one each time
+		r := httptest.NewRequest("POST", path, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Idempotency-Key", key)
+		w := httptest.NewRecorder()
+		s.Socket().ServeHTTP(w, r)
+		return w.Body.String(), w.Header().Get("Idempotent-Replay") != ""
+	}
+	first, _ := post("/v1/links", "k", `{}`)
+	again, replayed := post("/v1/links", "k", `{}`)
+	if first != again || !replayed || l.sends != 1 {
+		t.Errorf("%d times done: %s then %s", l.sends, first, again)
+	}
+	if other, _ := post("/v1/links", "k", `{"uses":1}`); !strings.Contains(other, `"code":"conflict"`) {
+		t.Errorf("another request under the same key: %s", other)
+	}
+	post("/v1/tokens", "secret", `{"scopes":["*:read"]}`)
+	post("/v1/groups/lab/messages", "text", `{"text":"hi"}`)
+	post("/v1/links", "bad", `{"nonsense":1}`)
+	if len(kept) != 1 {
+		t.Errorf("kept %d answers: %q", len(kept), kept)
 	}
 }
 
@@ -350,6 +399,60 @@ func TestSocketIsForItsOwner(t *testing.T) {
 	os.Chmod(open, 0o777)
 	if _, err := Listen(open); code(t, err) != CodeDenied {
 		t.Errorf("a directory that others may write to: %v", err)
+	}
+}
+
+// The kernel says whose process calls; another user's gets a sentence.
+func TestSocketRefusesOtherUsers(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the caller is not known here; the modes stand alone")
+	}
+	dir := t.TempDir()
+	l, err := Listen(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owners := l.(*ownerListener)
+	if !owners.allow(os.Getuid()) || os.Getuid() != 65534 && owners.allow(65534) {
+		t.Error("the wrong users are allowed")
+	}
+	var stranger atomic.Bool
+	var asked atomic.Int64
+	owners.allow = func(uid int) bool { asked.Store(int64(uid)); return !stranger.Load() }
+	s := &http.Server{Handler: NewServer(newLedger(), Options{}).Socket()}
+	go s.Serve(l)
+	defer s.Close()
+	c := ForDir(dir)
+	defer c.Close()
+	if _, err := c.Status(t.Context()); err != nil {
+		t.Fatalf("the owner: %v", err)
+	}
+	c.Close()
+	stranger.Store(true)
+	if _, err := c.Status(t.Context()); code(t, err) != CodeDenied || !strings.Contains(err.Error(), "belongs to another user") {
+		t.Errorf("another user: %v", err)
+	}
+	if asked.Load() != int64(os.Getuid()) || owners.refused.Load() == 0 {
+		t.Errorf("asked about user %d, refused %d", asked.Load(), owners.refused.Load())
+	}
+}
+
+var update = flag.Bool("update", false, "write testdata anew")
+
+// The description is generated from the table of routes; a change of the API is
+// seen in the change of this file.
+func TestDescriptionIsTheRecordedOne(t *testing.T) {
+	got := append(NewServer(newLedger(), Options{Version: "test"}).OpenAPI(), '\n')
+	path := filepath.Join("testdata", "openapi.json")
+	if *update {
+		os.MkdirAll("testdata", 0o755)
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the API is not as recorded (write it anew with -update): %v", err)
 	}
 }
 

@@ -23,8 +23,11 @@
 // key with the same request is answered again and done once; the same key with
 // another request is refused. The client makes a fresh key where the caller
 // names none (WithKey). For what a group does (send, invite, remove, rename,
-// rotate, leave, read) the key is the intent's own name and survives restarts;
-// for the rest it is remembered for IdempotencyTTL in memory.
+// rotate, leave, read) the key is the intent's own name. All of these and every
+// other change survive restarts: an answer is kept on disk for AnswersTTL. The
+// rest (tokens, whose answers hold secrets; dialling; stopping) is remembered for
+// IdempotencyTTL in memory. A crash between a change of the address book and the
+// keeping of its answer is the one gap: then the same key does it twice.
 //
 // # Names
 //
@@ -34,8 +37,9 @@
 //
 // # Who may call
 //
-// On the Unix socket (mode 0600, in a directory of mode 0700) the caller is
-// the owner of the node and may do everything. On loopback, or when an
+// On the Unix socket (mode 0600, in a directory of mode 0700, and on Linux by
+// what the kernel says of the caller) the caller is the owner of the node and may
+// do everything. On loopback, or when an
 // Authorization header is sent, the caller is the holder of a bearer token,
 // scoped to groups and to reading or sending, which expires. There is no token
 // for administration. Health, readiness, metrics and profiles are served on

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,12 +12,30 @@ import (
 )
 
 // memory answers a repeated request with the answer it had, so that a client
-// that lost the answer may ask again. It holds answers, not effects: what must
-// be done once across restarts is the Backend's to know by the Key.
+// that lost the answer may ask again. Answers of changes are kept by Answers too
+// and outlive the node; of a message it is the Backend that knows by the Key, at
+// the price of no write of its own; those of tokens hold secrets and are not kept.
 type memory struct {
+	answers Answers
+
 	mu    sync.Mutex
 	known map[string]*answered
 	order []string // oldest first, for the cap
+}
+
+// Answers keeps answers where they last: a Key, and what was answered, for
+// AnswersTTL and MaxAnswers of them at most. The zero Options have none.
+type Answers interface {
+	Answer(key string) ([]byte, bool)
+	KeepAnswer(key string, answer []byte) error
+}
+
+// kept is an answer that lasts.
+type kept struct {
+	Request [32]byte `json:"request"`
+	Status  int      `json:"status"`
+	Type    string   `json:"type"`
+	Body    []byte   `json:"body"`
 }
 
 type answered struct {
@@ -28,7 +47,31 @@ type answered struct {
 	body    []byte
 }
 
-func newMemory() *memory { return &memory{known: make(map[string]*answered)} }
+func newMemory(a Answers) *memory { return &memory{answers: a, known: make(map[string]*answered)} }
+
+// recall finds an answer from before the node's last start.
+func (m *memory) recall(key string) (*answered, bool) {
+	if m.answers == nil {
+		return nil, false
+	}
+	b, ok := m.answers.Answer(key)
+	var k kept
+	if !ok || json.Unmarshal(b, &k) != nil {
+		return nil, false
+	}
+	a := &answered{done: make(chan struct{}), request: k.Request, status: k.Status, header: http.Header{"Content-Type": {k.Type}}, body: k.Body}
+	close(a.done)
+	return a, true
+}
+
+// lasting says of which requests the answers are kept.
+func lasting(r *http.Request) bool {
+	switch r.Pattern {
+	case "POST /v1/groups/{group}/messages", "POST /v1/groups/{group}/read", "POST /v1/tokens", "POST /v1/shutdown", "POST /v1/peers", "/":
+		return false
+	}
+	return true
+}
 
 // serve runs a request that changes something, or repeats its answer.
 func (m *memory) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -50,14 +93,24 @@ func (m *memory) serve(w http.ResponseWriter, r *http.Request, next http.Handler
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	request := sha256.Sum256(fmt.Appendf(nil, "%s %s\n%s", r.Method, r.URL.RequestURI(), body))
 	token, _ := r.Context().Value(tokenInContext{}).(Token)
-	known, first := m.claim(token.ID+" "+key, request)
+	key = token.ID + " " + key
+	known, first := m.claim(key, request)
 	if !first {
 		m.repeat(w, r, known, request)
 		return
 	}
+	if old, ok := m.recall(key); ok {
+		m.settle(key, known, &recorder{ResponseWriter: w, status: http.StatusInternalServerError}) // forget the claim
+		m.repeat(w, r, old, request)
+		return
+	}
 	rec := &recorder{ResponseWriter: w, status: http.StatusInternalServerError} // stands if the handler panics
-	defer func() { m.settle(token.ID+" "+key, known, rec) }()
+	defer func() { m.settle(key, known, rec) }()
 	next.ServeHTTP(rec, r)
+	if m.answers != nil && rec.status < 300 && lasting(r) {
+		b, _ := json.Marshal(kept{Request: request, Status: rec.status, Type: rec.Header().Get("Content-Type"), Body: rec.body.Bytes()})
+		m.answers.KeepAnswer(key, b) // else it is repeated as long as the node runs
+	}
 }
 
 // claim returns what is known of a key, or makes the caller the first.

@@ -25,6 +25,11 @@ const (
 	// MaxRemembered how many answers are: retries come within seconds.
 	IdempotencyTTL = 10 * time.Minute
 	MaxRemembered  = 1024
+	// AnswersTTL is how long the answer of a change is kept on disk by its key,
+	// across restarts, and MaxAnswers how many are: a script that was cut off is
+	// run again within a day.
+	AnswersTTL = 24 * time.Hour
+	MaxAnswers = 4096
 	// HeartbeatEvery is the pause after which a silent event stream says that
 	// it lives. The client gives a stream up after three.
 	HeartbeatEvery = 15 * time.Second

@@ -17,6 +17,7 @@ import (
 type Options struct {
 	Version string       // of the API's description
 	Metrics http.Handler // served at /metrics, on the socket only
+	Answers Answers      // keeps answers by their keys across restarts
 }
 
 // Server answers the API's calls from a Backend.
@@ -31,7 +32,7 @@ type Server struct {
 
 // NewServer makes a server for a backend. It starts nothing.
 func NewServer(b Backend, o Options) *Server {
-	s := &Server{backend: b, options: o, mux: http.NewServeMux(), remember: newMemory(), watchers: make(chan struct{}, MaxWatchers)}
+	s := &Server{backend: b, options: o, mux: http.NewServeMux(), remember: newMemory(o.Answers), watchers: make(chan struct{}, MaxWatchers)}
 	config := huma.DefaultConfig("covey", o.Version)
 	config.Info.Description = "Local API of a covey node."
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // we serve the description ourselves; the documentation page would load scripts from elsewhere

@@ -63,7 +63,7 @@ func Listen(dir string) (net.Listener, error) {
 		l.Close()
 		return nil, err
 	}
-	return l, nil
+	return newOwnerListener(l), nil
 }
 
 // ownDir refuses a socket directory that others may write to: whoever can

@@ -23,8 +23,9 @@ import (
 
 // Backend implements api.Backend for a node.
 type Backend struct {
-	n      *node.Node
-	tokens *tokens
+	n       *node.Node
+	tokens  *tokens
+	answers *answers
 }
 
 var _ api.Backend = (*Backend)(nil)
@@ -32,7 +33,11 @@ var _ api.Backend = (*Backend)(nil)
 // New makes the answerer of a node. It ends with the node.
 func New(n *node.Node) (*Backend, error) {
 	t, err := openTokens(n.Store())
-	return &Backend{n: n, tokens: t}, err
+	if err != nil {
+		return nil, err
+	}
+	a, err := openAnswers(n.Store())
+	return &Backend{n: n, tokens: t, answers: a}, err
 }
 
 func (b *Backend) me() session.Identity {

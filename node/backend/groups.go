@@ -168,6 +168,10 @@ func (b *Backend) change(ctx context.Context, key api.Key, ref string, make func
 		return api.Operation{}, err
 	}
 	id := intentID(key)
+	if op, ok := b.n.Operation(hexOf(id[:])); ok && op.Group == g.ID() { // the same intent again
+		op.Cursor = b.n.Journal().Cursor()
+		return op, denied(g, op)
+	}
 	ev, err := make(g, id)
 	if err != nil {
 		return api.Operation{}, err
@@ -184,10 +188,14 @@ func (b *Backend) change(ctx context.Context, key api.Key, ref string, make func
 		op = api.Operation{ID: hexOf(id[:]), Group: g.ID(), State: api.OpQueued}
 	}
 	op.Cursor = c.Cursor
-	if op.State == api.OpDenied {
-		return op, api.NewError(api.CodeDenied, "The group does not allow that. "+api.Sentence(op.Reason), "`covey group show "+g.Title()+"` shows who may do what.")
+	return op, denied(g, op)
+}
+
+func denied(g *node.Group, op api.Operation) error {
+	if op.State != api.OpDenied {
+		return nil
 	}
-	return op, nil
+	return api.NewError(api.CodeDenied, "The group does not allow that. "+api.Sentence(op.Reason), "`covey group show "+g.Title()+"` shows who may do what.")
 }
 
 // mayAct refuses what a group that this node cannot speak in would never do.
