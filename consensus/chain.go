@@ -18,6 +18,10 @@ type Chain struct {
 
 	genesis EpochID
 	params  Params
+	wins    func(n, best *node) bool // the rule between two children of one epoch
+	may     func(Account) bool       // these three: rule.go
+	deep    bool
+	foreign bool
 
 	root    *node
 	head    *node
@@ -76,6 +80,7 @@ func New(root Epoch, genesis EpochID, params Params) *Chain {
 	c := &Chain{
 		genesis:   genesis,
 		params:    params,
+		wins:      wins,
 		epochs:    map[EpochID]*node{},
 		commits:   map[CommitID]*node{},
 		parked:    newParking(),
@@ -243,9 +248,10 @@ func (c *Chain) attach(p *node, k Candidate) Status {
 	} else {
 		c.become(n, Held)
 	}
-	if p.heavier(n) {
+	if c.heavier(p, n) {
 		c.touch(p)
 	}
+	c.deepened(n)
 	c.seatCommit(n)
 	c.known(k.Child.ID)
 	if strayed {
@@ -263,7 +269,8 @@ func (c *Chain) judge(p *node, k *Candidate) Status {
 		k.Child.ID == k.Parent,
 		len(electors(k.Child)) > c.params.Committee,
 		!sorted(k.Child.Roster), !sorted(k.Child.Voters),
-		k.Header && c.contested.has(k.Child.ID):
+		k.Header && c.contested.has(k.Child.ID),
+		!c.May(k.Author):
 		c.counts.Unfit++
 		return AddUnfit
 	case k.Class == ClassMaintain && !k.Carries && c.cooling(p, k.Author):
@@ -328,7 +335,7 @@ func (c *Chain) enter(n *node, id CommitID) {
 	n.ID = id
 	n.Header = false
 	c.become(n, Held)
-	if n.parent.heavier(n) {
+	if c.heavier(n.parent, n) {
 		c.touch(n.parent)
 	}
 }
@@ -350,7 +357,7 @@ func (c *Chain) Erased(id CommitID) {
 	if n := c.commits[id]; n != nil && !n.Header && !n.onPath() {
 		n.Header = true
 		c.become(n, Named)
-		if n.parent.lighter(n) {
+		if c.lighter(n.parent, n) {
 			c.touch(n.parent)
 		}
 	}

@@ -65,7 +65,7 @@ var mutations = []struct{ file, from, to string }{
 	{"tree.go", "return n.weight > best.weight", "return n.weight < best.weight"},
 	{"tree.go", "if n.weight != best.weight {", "if false {"},
 	{"tree.go", "if n != p.best && n != p.bestHere {", "if n != p.best {"},
-	{"tree.go", "if !n.Header && wins(n, p.bestHere) {", "if wins(n, p.bestHere) {"},
+	{"tree.go", "if !n.Header && c.wins(n, p.bestHere) {", "if c.wins(n, p.bestHere) {"},
 	{"tree.go", "if a.jump != b.jump {", "if a.jump != nil && b.jump != nil {"},
 	{"weight.go", "if !p.votes(s.account) {", "if false {"},
 	{"weight.go", "top = common(base, s.base)", "top = base"},

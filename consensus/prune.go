@@ -183,7 +183,7 @@ func (c *Chain) uproot(n *node) []Candidate {
 	c.reseatAll()
 	p := n.parent
 	p.children = slices.DeleteFunc(p.children, func(m *node) bool { return m == n })
-	if p.lighter(n) {
+	if c.lighter(p, n) {
 		c.touch(p)
 	}
 	return out

@@ -124,11 +124,11 @@ func (n *node) below(f func(*node)) {
 
 // heavier reconsiders the best of p after its child n gained weight, or became
 // able to be entered. It reports whether bestHere changed.
-func (p *node) heavier(n *node) bool {
-	if wins(n, p.best) {
+func (c *Chain) heavier(p, n *node) bool {
+	if c.wins(n, p.best) {
 		p.best = n
 	}
-	if !n.Header && wins(n, p.bestHere) {
+	if !n.Header && c.wins(n, p.bestHere) {
 		p.bestHere = n
 		return true
 	}
@@ -137,14 +137,14 @@ func (p *node) heavier(n *node) bool {
 
 // lighter reconsiders the best of p after its child n lost weight, left, or
 // can no longer be entered. It reports whether bestHere changed.
-func (p *node) lighter(n *node) bool {
+func (c *Chain) lighter(p, n *node) bool {
 	if n != p.best && n != p.bestHere {
 		return false
 	}
 	was := p.bestHere
 	p.best, p.bestHere = nil, nil
 	for _, n := range p.children {
-		p.heavier(n)
+		c.heavier(p, n)
 	}
 	return p.bestHere != was
 }

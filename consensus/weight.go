@@ -171,7 +171,7 @@ func (c *Chain) put(s *seat, n *node, by int) {
 		return
 	}
 	n.weight += by
-	if by > 0 && p.heavier(n) || by < 0 && p.lighter(n) {
+	if by > 0 && c.heavier(p, n) || by < 0 && c.lighter(p, n) {
 		c.touch(p)
 	}
 }

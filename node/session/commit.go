@@ -379,7 +379,7 @@ func (s *Session) commitIfDue() {
 	}
 	s.announce(h)
 	jobs, refresh := s.work(h)
-	if len(jobs) == 0 && !refresh {
+	if len(jobs) == 0 && !refresh || !s.chain.May(s.cfg.Self.Account) {
 		return
 	}
 	if s.pacing.on != h.id || s.pacing.work == 0 {

@@ -14,7 +14,7 @@ func (s *Session) load(l *loader) {
 	if l.read(rowRoot, &root); l.err != nil {
 		return
 	}
-	s.chain = consensus.New(root, s.genesis(), consensus.V1())
+	s.chain = consensus.New(root, s.genesis(), consensus.V1()).Under(s.cfg.Rule)
 	s.encounter(&root, 1)
 	s.loadAnchors(l)
 	s.loadEpochs(l)

@@ -8,7 +8,7 @@ import (
 
 // plant starts the tree of epochs.
 func (s *Session) plant(root consensus.Epoch) {
-	s.chain = consensus.New(root, s.genesis(), consensus.V1())
+	s.chain = consensus.New(root, s.genesis(), consensus.V1()).Under(s.cfg.Rule)
 	s.save(rowRoot, encode(root), EpochID{})
 	s.encounter(&root, 1)
 }

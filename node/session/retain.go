@@ -73,7 +73,7 @@ func (s *Session) keepFrom(h *held) EpochID {
 			break
 		}
 		p, _ := s.chain.Epoch(into.Parent)
-		if s.agreedOn(&p, &into) || s.aged(id) {
+		if s.chain.Weighs() && s.agreedOn(&p, &into) || s.aged(id) {
 			return id
 		}
 	}

@@ -23,6 +23,8 @@ type Config struct {
 	Self   Identity
 	Rand   io.Reader
 	Pace   Pace // the zero value is the defaults of limits.go
+	// Rule is zero but where another rule is measured: see consensus.Rule.
+	Rule consensus.Rule
 }
 
 // Pace overrides local timing, in milliseconds, for measurements. None of it
