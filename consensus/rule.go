@@ -1,5 +1,7 @@
 package consensus
 
+import "math"
+
 // Rule is another way to choose between commits on one epoch. The zero Rule is
 // the one of doc.go, and a group has no other: this is where a measurement puts
 // what it compares that with. Nothing here is an alternative; those are where
@@ -10,6 +12,8 @@ type Rule struct {
 	// Deep says that Wins goes by a branch's Height: a new epoch then has all
 	// above it compared anew.
 	Deep bool
+	// Eager says that nobody has to cool down between two renewals.
+	Eager bool
 	// Commits reports whether an account may commit; nil: everybody.
 	Commits func(Account) bool
 }
@@ -34,6 +38,9 @@ func (b Branch) Height() uint64 {
 // yet.
 func (c *Chain) Under(r Rule) *Chain {
 	c.may, c.deep = r.Commits, r.Deep
+	if r.Eager {
+		c.params.CoolDownFrom = math.MaxInt
+	}
 	if r.Wins != nil {
 		c.foreign = true
 		c.wins = func(n, best *node) bool {
