@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -22,6 +23,8 @@ import (
 //	                     nodes named, one to all others
 //	private N DURATION   a hidden session makes N commits that nobody hears and
 //	                     speaks them all after that time; the open one goes on
+//	grind N DURATION     tries N renewals on the present epoch, keeps the one that
+//	                     leads to the lowest id, and says it that much later
 //	deaf                 hears nothing of the group from now on, and speaks
 //	replay RATE          says again, so many times a second, what anybody said,
 //	                     in every group it is in
@@ -102,6 +105,16 @@ func newByzantine(s *seat, how string, args []string) (*byzantine, error) {
 			after, err = duration(1)
 			b.begin = func() error { return b.private(n, after) }
 		}
+	case "grind":
+		var n int
+		var after time.Duration
+		if n, err = number(0); err == nil && (n < 1 || n > maxGrind) {
+			err = fmt.Errorf("between 1 and %d tries", maxGrind)
+		}
+		if err == nil {
+			after, err = duration(1)
+			b.begin = func() error { b.grind(n, after); return nil }
+		}
 	case "replay", "flood", "drip":
 		var rate int
 		if rate, err = number(0); err == nil && rate <= 0 {
@@ -110,7 +123,7 @@ func newByzantine(s *seat, how string, args []string) (*byzantine, error) {
 		do := map[string]func(int){"replay": b.replay, "flood": b.garbage, "drip": b.drip}[how]
 		b.begin = func() error { b.repeat(rate, do); return nil }
 	default:
-		return nil, fmt.Errorf("no way to misbehave called %q: there are mute, withhold, equivocate, twofaced, private, deaf, replay, flood, drip, malform, censor", how)
+		return nil, fmt.Errorf("no way to misbehave called %q: there are mute, withhold, equivocate, twofaced, private, grind, deaf, replay, flood, drip, malform, censor", how)
 	}
 	return b, err
 }
@@ -198,7 +211,7 @@ func (b *byzantine) twin(hears func(string) bool, tells func(int) bool, keep boo
 		return err
 	}
 	cfg := b.s.config()
-	cfg.Engine = t.eng
+	cfg.Engine, cfg.Rule = t.eng, b.s.group.rule()
 	cfg.Rand = NewRand(n.w.seed, "twin", n.name, itoa(len(b.twins)), n.w.now.String())
 	made, e, err := session.Load(cfg, n.clock.read(n.w.now), rows)
 	if err != nil {
@@ -314,6 +327,32 @@ func (b *byzantine) garbage(n int) {
 	junk[0], junk[1] = 1, byte(1+luck.IntN(2)) // version, kind
 	junk[2], junk[3] = 0, 0                    // an epoch number not far away
 	b.s.n.w.topics[b.s.group.name].publish(b.s.n.idx, junk)
+}
+
+// grind makes many commits on one epoch and speaks the one with the lowest id,
+// once the others have gone on.
+func (b *byzantine) grind(n int, after time.Duration) {
+	w, e := b.s.n.w, b.s.eng.state(b.s.head)
+	if e == nil {
+		return
+	}
+	luck := NewRand(w.seed, "grind", b.s.n.name)
+	var best session.Built
+	for range n {
+		built, err := e.Commit(session.Edit{}, luck)
+		if err == nil && (best.Commit == nil || bytes.Compare(built.Applied.Child[:], best.Applied.Child[:]) < 0) {
+			best = built
+		}
+	}
+	if best.Commit == nil {
+		return
+	}
+	b.mute = true
+	w.queue.push(w.now+after, classWork, func() {
+		w.note(Entry{Kind: "fault", Node: b.s.n.name, Group: b.s.group.name, Count: n, Text: "releases the commit it chose"})
+		b.s.saw(e, best.Applied)
+		b.tell(func(int) bool { return true }, b.forge(e, 1, best.Commit, luck))
+	})
 }
 
 // drip commits on the head, without a session that would know better.

@@ -53,3 +53,7 @@ const wholeRosters = 128
 
 // maxHeard bounds what a replaying member remembers: chosen arbitrarily.
 const maxHeard = 1 << 14
+
+// maxGrind bounds how many commits a grinding member tries: each is a whole
+// commit of the engine, and a thousand take the lowest id there is to be had.
+const maxGrind = 1000

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/covey-p2p/covey/consensus"
 	"github.com/covey-p2p/covey/node/session"
 )
 
@@ -39,8 +40,9 @@ type seat struct {
 	group *Group
 	s     *session.Session
 	eng   *meter
-	live  bool // a session runs
-	alarm int  // which Wake counts
+	rule  consensus.Rule // zero, but where another is measured
+	live  bool           // a session runs
+	alarm int            // which Wake counts
 	moved time.Duration
 	byz   *byzantine
 	// What its faces saw, for the books and for scripts.
@@ -54,6 +56,7 @@ type seat struct {
 	moves  int    // of the head
 	undone []int  // how many commits each fork that was lost here had
 	reorgs int    // of those, to another branch
+	gaps   int    // texts that it says it lacks
 }
 
 type usedKey struct{ epoch, record string }

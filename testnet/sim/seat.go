@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/covey-p2p/covey/consensus"
 	"github.com/covey-p2p/covey/node/session"
 	"github.com/covey-p2p/covey/testnet/sim/check"
 )
@@ -15,7 +16,8 @@ import (
 type Group struct {
 	w    *World
 	name string
-	mail []letter // Welcomes for nodes that could not be reached
+	by   session.Account // who founded it
+	mail []letter        // Welcomes for nodes that could not be reached
 
 	edges map[session.EpochID]*edge // every epoch anybody derived
 	order []*edge                   // in order of appearance
@@ -51,10 +53,19 @@ func (w *World) seatFor(n *node, g *Group) *seat {
 	if s == nil {
 		s = &seat{n: n, group: g, known: map[string]bool{}}
 		s.eng = &meter{Engine: w.engine, s: s}
+		s.rule = g.rule()
 		n.seats[g.name] = s
 		w.Book.Seat(w.now, g.name, n.name, n.account)
 	}
 	return s
+}
+
+// rule makes the rule for one session of the group.
+func (g *Group) rule() consensus.Rule {
+	if g.w.rule == nil {
+		return consensus.Rule{}
+	}
+	return g.w.rule(g.by)
 }
 
 // config is what a session is given; its luck is its own, and new each boot.
@@ -62,6 +73,7 @@ func (s *seat) config() session.Config {
 	n := s.n
 	return session.Config{
 		Engine: s.eng,
+		Rule:   s.rule,
 		Self:   n.id,
 		Rand:   NewRand(n.w.seed, "session", n.name, s.group.name, itoa(n.boots)),
 	}
@@ -252,6 +264,8 @@ func (s *seat) notice(n *session.Notice) {
 		if n.Count > 0 {
 			s.undone = append(s.undone, n.Count)
 		}
+	case session.NoticeGap:
+		s.gaps++
 	case session.NoticeRemoved:
 		s.head = session.EpochID{}
 		w.Book.Gone(name, who)

@@ -79,7 +79,7 @@ func (w *World) Group(group, creator string, members ...string) error {
 			return err
 		}
 	}
-	g := &Group{w: w, name: group, edges: map[session.EpochID]*edge{}}
+	g := &Group{w: w, name: group, by: n.id.Account, edges: map[session.EpochID]*edge{}}
 	w.groups[group] = g
 	w.topics[group] = &topic{w: w, name: group}
 	v := line("group", creator, group)

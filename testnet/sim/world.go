@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/covey-p2p/covey/consensus"
 	"github.com/covey-p2p/covey/node/session"
 	"github.com/covey-p2p/covey/testnet"
 	"github.com/covey-p2p/covey/testnet/sim/check"
@@ -20,6 +21,9 @@ type Options struct {
 	Seed   uint64
 	Link   Link           // every link until a verb says otherwise; zero: 20 ms
 	Engine session.Engine // nil: a fresh stand-in
+	// Rule makes the rule of one member of a group that an account founded,
+	// where another is measured (rivals/); nil: the rule.
+	Rule   func(founder session.Account) consensus.Rule
 	Cost   Cost
 	Trace  io.Writer // lines of the trace, or nil
 	Digest bool      // keep a digest of the trace even without a writer
@@ -44,6 +48,7 @@ type World struct {
 	topics  map[string]*topic
 	groups  map[string]*Group
 	engine  session.Engine
+	rule    func(founder session.Account) consensus.Rule
 	cost    Cost
 	names   map[session.Account]string // account → name
 	devices map[session.Device]*node
@@ -72,7 +77,7 @@ func New(o Options) *World {
 		o.Engine = standin.New()
 	}
 	w := &World{
-		Book: check.New(), seed: o.Seed, trace: newTrace(o.Trace, o.Digest), engine: o.Engine, cost: o.Cost, quick: o.Quick,
+		Book: check.New(), seed: o.Seed, trace: newTrace(o.Trace, o.Digest), engine: o.Engine, rule: o.Rule, cost: o.Cost, quick: o.Quick,
 		byName: map[string]*node{}, topics: map[string]*topic{}, groups: map[string]*Group{},
 		names: map[session.Account]string{}, devices: map[session.Device]*node{}, people: map[string][]*node{},
 	}

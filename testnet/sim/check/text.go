@@ -144,8 +144,8 @@ func (b *Book) stayed(t *text, m *member) bool {
 // Slowest is the longest that a copy of a text of a device was under way.
 func (b *Book) Slowest(group, device string) time.Duration { return b.group(group).late[device] }
 
-// Counts are texts sent, and copies read, owed and missing.
-type Counts struct{ Sent, Read, Owed, Missing int }
+// Counts are texts sent, and copies read, owed, missing and shown again.
+type Counts struct{ Sent, Read, Owed, Missing, Doubled int }
 
 // Count sums a group's texts.
 func (b *Book) Count(group string) Counts {
@@ -154,6 +154,7 @@ func (b *Book) Count(group string) Counts {
 	for _, m := range g.members {
 		for _, n := range m.got {
 			c.Read += n
+			c.Doubled += max(0, n-1)
 		}
 		for _, body := range g.order {
 			if t := g.texts[body]; g.members[t.device].promised(t) && b.owed(t, m) {
