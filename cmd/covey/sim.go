@@ -24,6 +24,7 @@ import (
 	"github.com/covey-p2p/covey/testnet/report"
 	"github.com/covey-p2p/covey/testnet/scenario"
 	"github.com/covey-p2p/covey/testnet/sim"
+	"github.com/covey-p2p/covey/testnet/sim/rivals"
 )
 
 // Simulation: scenario files on virtual time, and the folders they leave.
@@ -45,6 +46,7 @@ type simOptions struct {
 	sweeps []string
 	engine string
 	prices string
+	rule   string
 	on     string
 	quiet  bool
 }
@@ -58,6 +60,7 @@ func (o *simOptions) flags(c *cobra.Command) {
 	f.StringArrayVar(&o.sweeps, "sweep", nil, "run for each value: NAME=VALUE,VALUE")
 	f.StringVar(&o.engine, "engine", "", "mls, or stand-in for thousands of members (the file says, else mls)")
 	f.StringVar(&o.prices, "cpu", "table", "what computing costs in virtual time: none, table, or scaled:FACTOR")
+	f.StringVar(&o.rule, "rule", "", "the rule to run under, or several to compare, with commas: "+strings.Join(rivals.Names(), ", ")+" (the file says, else the first)")
 	f.StringVar(&o.on, "on", "sim", "sim, or local for real nodes on this machine, in wall time")
 	f.BoolVar(&o.quiet, "quiet", false, "no progress")
 }
@@ -126,12 +129,30 @@ func (a *app) simRun() *cobra.Command {
 		if runs == 0 {
 			runs = f.Runs
 		}
+		rules := f.Rules
+		if o.rule != "" {
+			rules = strings.Split(o.rule, ",")
+		}
+		for _, name := range rules {
+			if _, err := rivals.Named(name); err != nil {
+				return usage("--rule: %v", err)
+			}
+		}
+		if len(rules) == 1 {
+			so.Rule, rules = rules[0], nil
+		}
 		switch o.on {
 		case "sim":
 		case "local":
 			return a.simLocal(cmd.Context(), f, so, o)
 		default:
 			return usage("--on %s: sim or local", o.on)
+		}
+		if len(rules) > 1 && len(o.sweeps) > 0 {
+			return usage("several rules and a sweep at once make too much to read: give one rule with --rule, or --param instead of --sweep")
+		}
+		if len(rules) > 1 {
+			return a.simRules(cmd.Context(), f, so, o, runs, rules)
 		}
 		if runs == 1 && len(o.sweeps) == 0 {
 			return a.simOne(cmd.Context(), f, so, o)
@@ -206,22 +227,18 @@ func broken(is bool) error {
 
 func runOf(f *scenario.File, so scenario.Options, o simOptions, out *scenario.Outcome) report.Run {
 	return report.Run{
-		Manifest: report.Manifest{Name: f.Name, About: f.About, Script: f.Path, Hash: f.Hash, Seed: so.Seed, Rule: ruleName(f), Engine: f.Engine, Prices: o.prices, Params: out.Params, At: time.Now().UTC(), Digest: out.Digest, Replay: replayLine(f, so, o)},
+		Manifest: report.Manifest{Name: f.Name, About: f.About, Script: f.Path, Hash: f.Hash, Seed: so.Seed, Rule: out.Rule, Engine: f.Engine, Prices: o.prices, Params: out.Params, At: time.Now().UTC(), Digest: out.Digest, Replay: replayLine(f, so, o)},
 		Summary:  out, Text: out.Text(), Script: out.Record, Samples: out.Samples,
 	}
-}
-
-func ruleName(f *scenario.File) string {
-	if f.Rule == "" {
-		return "rank+weight"
-	}
-	return f.Rule
 }
 
 func replayLine(f *scenario.File, so scenario.Options, o simOptions) string {
 	s := fmt.Sprintf("covey sim run %s --seed %d", f.Path, so.Seed)
 	for _, name := range slices.Sorted(maps.Keys(so.Params)) {
 		s += fmt.Sprintf(" -p %s=%s", name, so.Params[name])
+	}
+	if so.Rule != "" && so.Rule != f.Rule {
+		s += " --rule " + so.Rule
 	}
 	if o.engine != "" {
 		s += " --engine " + o.engine
@@ -258,6 +275,23 @@ func (a *app) progress(quiet bool) func(now, until time.Duration) {
 	}
 }
 
+// counted shows how many runs are done, once they take above two seconds.
+func (a *app) counted(quiet bool, began time.Time, done, of int) {
+	took := time.Since(began)
+	if quiet || a.json || !a.interactive() || took < 2*time.Second {
+		return
+	}
+	left := time.Duration(float64(took) / float64(done) * float64(of-done))
+	fmt.Fprintf(a.err, "\r%d of %d runs, about %v left   ", done, of, left.Round(time.Second))
+}
+
+// wipe takes away the line that counted.
+func (a *app) wipe(quiet bool, began time.Time) {
+	if !quiet && !a.json && a.interactive() && time.Since(began) >= 2*time.Second {
+		fmt.Fprintf(a.err, "\r%*s\r", 60, "")
+	}
+}
+
 // simMany runs a file for many seeds or parameters, and tabulates.
 func (a *app) simMany(ctx context.Context, f *scenario.File, so scenario.Options, o simOptions, runs int) error {
 	var sweeps []scenario.Sweep
@@ -270,10 +304,9 @@ func (a *app) simMany(ctx context.Context, f *scenario.File, so scenario.Options
 	}
 	began := time.Now()
 	points, err := f.Each(ctx, so, runs, sweeps, func(done, of int, out *scenario.Outcome) {
-		if !o.quiet && !a.json && a.interactive() {
-			fmt.Fprintf(a.err, "\r%d of %d runs, about %v left   ", done, of, time.Duration(float64(time.Since(began))/float64(done)*float64(of-done)).Round(time.Second))
-		}
+		a.counted(o.quiet, began, done, of)
 	})
+	a.wipe(o.quiet, began)
 	if err != nil {
 		return scriptError(err)
 	}
@@ -384,7 +417,7 @@ func (a *app) simReplay() *cobra.Command {
 		if show {
 			return a.showRun(cmd.Context(), args[0])
 		}
-		o := simOptions{seed: m.Seed, engine: m.Engine, prices: m.Prices, quiet: true}
+		o := simOptions{seed: m.Seed, rule: m.Rule, engine: m.Engine, prices: m.Prices, quiet: true}
 		for name, v := range m.Params {
 			o.params = append(o.params, name+"="+strings.Trim(v, `"`))
 		}
@@ -399,6 +432,7 @@ func (a *app) simReplay() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		so.Rule = m.Rule
 		out, err := f.Run(cmd.Context(), so)
 		if err != nil {
 			return scriptError(err)

@@ -27,6 +27,7 @@ type Manifest struct {
 	Engine  string            `json:"engine"`
 	Prices  string            `json:"prices" doc:"Of computing, in virtual time."`
 	Params  map[string]string `json:"params,omitempty"`
+	Files   map[string]string `json:"files_sha256,omitempty"` // that the script reads
 	Go      string            `json:"go"`
 	System  string            `json:"system"`
 	Cores   int               `json:"cores"`

@@ -2,6 +2,8 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"go.starlark.net/starlark"
@@ -110,24 +112,32 @@ func (w *world) expect(_ *starlark.Thread, args starlark.Tuple, kw []starlark.Tu
 // measures are what a script may ask for.
 var measures = []string{"heal_to_converged", "longest_fork", "epochs", "reorgs", "messages_read", "packets", "bytes", "bytes_per_member", "refused"}
 
-// measure says which numbers a run reports.
+// tally is a measure that a script defines: what it is at the end.
+type tally struct {
+	name string
+	of   starlark.Callable
+}
+
+// measure says which numbers a run reports: some that there are for the asking,
+// and by name=function whatever the script makes of the groups at the end.
 func (w *world) measure(_ *starlark.Thread, args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
-	if len(kw) > 0 {
-		return nil, fmt.Errorf("measure: write measure(\"epochs\", \"reorgs\")")
-	}
 	for _, a := range args {
 		name, err := asText(a)
 		if err != nil {
 			return nil, fmt.Errorf("measure: %w", err)
 		}
-		known := false
-		for _, m := range measures {
-			known = known || m == name
-		}
-		if !known {
-			return nil, fmt.Errorf("measure: %q is none of %v", name, measures)
+		if !slices.Contains(measures, name) {
+			return nil, fmt.Errorf("measure: %q is none of %s; of your own: measure(%s = lambda: …)", name, strings.Join(measures, ", "), "calm")
 		}
 		w.run.measured = append(w.run.measured, name)
+	}
+	for _, pair := range kw {
+		name, _ := starlark.AsString(pair[0])
+		fn, ok := pair[1].(starlark.Callable)
+		if !ok {
+			return nil, fmt.Errorf("measure: %s is a %s: write %s = lambda: …", name, pair[1].Type(), name)
+		}
+		w.run.tallies = append(w.run.tallies, tally{name, fn})
 	}
 	return nil, nil
 }

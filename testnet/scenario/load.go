@@ -14,6 +14,8 @@ import (
 	"go.starlark.net/resolve"
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
+
+	"github.com/covey-p2p/covey/testnet/sim/rivals"
 )
 
 // What a script may cost, and why.
@@ -36,10 +38,14 @@ type File struct {
 	Hash  string // SHA-256 of the text
 	Until time.Duration
 	Runs  int
+	// Rule is the one to run under, Rules those to compare: see sim/rivals.
 	Rule  string
+	Rules []string
 	// Engine is "mls", the real one, or "stand-in", hashes in its place, for
 	// schedules of thousands.
 	Engine string
+	// Files are the CSV files read so far, with the SHA-256 of each.
+	Files map[string]string
 
 	text    []byte
 	globals starlark.StringDict
@@ -66,7 +72,7 @@ func Load(path string) (*File, error) {
 // folder of the CSV files it uses.
 func Parse(path string, text []byte) (*File, error) {
 	sum := sha256.Sum256(text)
-	f := &File{Path: path, Hash: hex.EncodeToString(sum[:]), Name: strings.TrimSuffix(filepath.Base(path), ".star"), Until: defaultUntil, Runs: 1, Engine: EngineMLS, text: text}
+	f := &File{Path: path, Hash: hex.EncodeToString(sum[:]), Name: strings.TrimSuffix(filepath.Base(path), ".star"), Until: defaultUntil, Runs: 1, Rule: rivals.Real, Engine: EngineMLS, Files: map[string]string{}, text: text}
 	thread := f.thread()
 	var err error
 	f.globals, err = starlark.ExecFileOptions(options, thread, path, text, f.builtins())
@@ -102,7 +108,7 @@ const (
 	EngineStandIn = "stand-in"
 )
 
-var metaKeys = []string{"name", "about", "until", "runs", "rule", "engine"}
+var metaKeys = []string{"name", "about", "until", "runs", "rule", "rules", "engine"}
 
 func (f *File) meta() error {
 	value, ok := f.globals["META"]
@@ -125,7 +131,11 @@ func (f *File) meta() error {
 		case "about":
 			f.About, err = asText(item[1])
 		case "rule":
-			f.Rule, err = asText(item[1])
+			if f.Rule, err = asText(item[1]); err == nil {
+				_, err = rivals.Named(f.Rule)
+			}
+		case "rules":
+			f.Rules, err = asRules(item[1])
 		case "engine":
 			if f.Engine, err = asText(item[1]); err == nil && f.Engine != EngineMLS && f.Engine != EngineStandIn {
 				err = fmt.Errorf("%q: %q or %q", f.Engine, EngineMLS, EngineStandIn)
@@ -146,6 +156,24 @@ func (f *File) meta() error {
 		return fmt.Errorf("META[\"name\"] is %q: it names a folder, so write one word", f.Name)
 	}
 	return nil
+}
+
+func asRules(v starlark.Value) (rules []string, err error) {
+	list, ok := v.(*starlark.List)
+	if !ok {
+		return nil, fmt.Errorf("write a list of rules: [\"rank+weight\", \"first-seen\"]")
+	}
+	for i := range list.Len() {
+		name, err := asText(list.Index(i))
+		if err == nil {
+			_, err = rivals.Named(name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, name)
+	}
+	return rules, nil
 }
 
 // Error is a script's error, with the place in the file.

@@ -261,6 +261,7 @@ type groupValue struct {
 	founder *nodeValue
 	want    map[string]bool // accounts that the script has put in and not taken out
 	forked  time.Duration
+	longest time.Duration // of all its forks
 	since   time.Duration // when the present fork began; -1 for none
 }
 
@@ -284,6 +285,14 @@ func init() { // a table that its own functions reach
 	groupVerbs = map[string]verb[*groupValue]{
 		"invite": (*groupValue).invite, "converged": (*groupValue).convergedNow, "agreed": (*groupValue).agreed, "members": (*groupValue).members,
 		"forked_for": (*groupValue).forkedFor, "reads_after_removal": (*groupValue).readsAfterRemoval, "epochs": (*groupValue).epochs, "reorgs": (*groupValue).reorgs,
+		"longest_fork": (*groupValue).longestFork, "states": counted("states", func(t testnet.Tally) int { return t.States }),
+		"commits":      counted("commits", func(t testnet.Tally) int { return t.Commits }),
+		"thrown_away":  counted("thrown_away", func(t testnet.Tally) int { return t.ThrownAway }),
+		"stepped_back": counted("stepped_back", func(t testnet.Tally) int { return t.DeepestBack }),
+		"lost":         counted("lost", func(t testnet.Tally) int { return t.Lost }),
+		"doubled":      counted("doubled", func(t testnet.Tally) int { return t.Doubled }),
+		"unreadable":   counted("unreadable", func(t testnet.Tally) int { return t.Unreadable }),
+		"waiting":      counted("waiting", func(t testnet.Tally) int { return t.Waiting }),
 	}
 }
 
@@ -404,6 +413,27 @@ func (g *groupValue) forkedFor(_ *starlark.Thread, args starlark.Tuple, kw []sta
 	return starlark.Bool(g.forked >= most), nil
 }
 
+// counted is a number of a group's tally.
+func counted(name string, of func(testnet.Tally) int) verb[*groupValue] {
+	return func(g *groupValue, _ *starlark.Thread, args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
+		if err := starlark.UnpackArgs(name, args, kw); err != nil {
+			return nil, err
+		}
+		books, ok := g.w.stage.(testnet.Tallier)
+		if !ok {
+			return nil, fmt.Errorf("%s: nobody keeps the books of real nodes; the simulator does", name)
+		}
+		t, err := books.Tally(g.name)
+		return starlark.MakeInt(of(t)), err
+	}
+}
+
+// longestFork is for how long honest members were ever in different states, in
+// seconds, the cuts of the network included.
+func (g *groupValue) longestFork(_ *starlark.Thread, args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
+	return starlark.Float(g.longest.Seconds()), starlark.UnpackArgs("longest_fork", args, kw)
+}
+
 // watch keeps the length of the present fork up to date.
 func (g *groupValue) watch() error {
 	n, _, err := g.states()
@@ -414,6 +444,7 @@ func (g *groupValue) watch() error {
 		g.since = now
 	default:
 		g.forked = now - g.since
+		g.longest = max(g.longest, g.forked)
 		g.w.run.longest = max(g.w.run.longest, g.forked)
 	}
 	return err

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/covey-p2p/covey/testnet"
 	"github.com/covey-p2p/covey/testnet/report"
 	"github.com/covey-p2p/covey/testnet/sim"
+	"github.com/covey-p2p/covey/testnet/sim/rivals"
 )
 
 // Options say how a file is run. The zero value is seed 0 on the simulator,
@@ -23,6 +25,7 @@ import (
 type Options struct {
 	Seed   uint64
 	Params map[string]string
+	Rule   string // of sim/rivals; empty: the file's
 	// Stage to run on; nil is a new simulator.
 	Stage testnet.Stage
 	// Sim configures that simulator.
@@ -96,6 +99,7 @@ type run struct {
 	thread   *starlark.Thread
 	checks   []*Check
 	measured []string
+	tallies  []tally           // measures that the script defines
 	asked    map[string]string // parameters, as used
 	liars    map[string]bool
 	err      error // the first thing that went wrong in a callback
@@ -112,6 +116,10 @@ type run struct {
 // everything held is in the Outcome.
 func (f *File) Run(ctx context.Context, o Options) (*Outcome, error) {
 	began := time.Now()
+	o.Rule = cmp.Or(o.Rule, f.Rule)
+	if o.Stage != nil && o.Rule != rivals.Real {
+		return nil, fmt.Errorf("real nodes have one rule, %s: others are measured in the simulator", rivals.Real)
+	}
 	r := &run{file: f, opts: o, thread: f.thread(), asked: map[string]string{}, liars: map[string]bool{}, until: f.Until}
 	r.thread.Print = func(_ *starlark.Thread, s string) { r.print(s + "\n") }
 	stage, luck, err := r.stage()
@@ -142,7 +150,11 @@ func (r *run) stage() (testnet.Stage, func(...string) *sim.Rand, error) {
 		}, nil
 	}
 	so := r.opts.Sim
-	so.Seed, so.Digest = r.opts.Seed, true
+	rule, err := rivals.Named(r.opts.Rule)
+	if err != nil {
+		return nil, nil, err
+	}
+	so.Seed, so.Digest, so.Rule = r.opts.Seed, true, rule.New
 	if so.Engine == nil && r.file.Engine == EngineMLS {
 		so.Engine = session.MLS{}
 	}
@@ -250,7 +262,7 @@ func (r *run) print(s string) {
 
 func (r *run) outcome(began time.Time) (*Outcome, error) {
 	s := r.world.stage
-	o := &Outcome{Samples: r.samples, Name: r.file.Name, Seed: r.opts.Seed, Rule: r.file.Rule, Params: r.asked, Groups: map[string]string{}, Virtual: s.Now(), Wall: time.Since(began), Measures: map[string]float64{}}
+	o := &Outcome{Samples: r.samples, Name: r.file.Name, Seed: r.opts.Seed, Rule: r.opts.Rule, Params: r.asked, Groups: map[string]string{}, Virtual: s.Now(), Wall: time.Since(began), Measures: map[string]float64{}}
 	for _, c := range r.checks {
 		o.Checks = append(o.Checks, *c)
 	}
@@ -306,7 +318,21 @@ func (r *run) measure(o *Outcome) error {
 			o.Measures[name] = v
 		}
 	}
-	return nil
+	for _, t := range r.tallies {
+		v := r.call(t.of)
+		x, ok := starlark.AsFloat(v)
+		if b, is := v.(starlark.Bool); is {
+			ok = true
+			if b {
+				x = 1
+			}
+		}
+		if !ok && r.err == nil {
+			r.fail(fmt.Errorf("measure: %s is %v: write a function that gives a number, True or False", t.name, v))
+		}
+		o.Measures[t.name] = x
+	}
+	return explain(r.err)
 }
 
 // ErrBroken says that something a scenario demands did not hold.

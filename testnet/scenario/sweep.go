@@ -1,7 +1,9 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,6 +31,7 @@ func ParseSweep(s string) (Sweep, error) {
 
 // Point is all runs of one choice of parameters.
 type Point struct {
+	Rule     string `json:"rule"`
 	Params   map[string]string
 	Outcomes []*Outcome
 }
@@ -63,11 +66,14 @@ func (f *File) Each(ctx context.Context, o Options, runs int, sweeps []Sweep, af
 	var points []Point
 	done := 0
 	for _, params := range choices {
-		p := Point{Params: params}
+		p := Point{Rule: cmp.Or(o.Rule, f.Rule), Params: params}
 		for i := range runs {
 			one := o
 			one.Params, one.Seed = params, o.Seed+uint64(i)
 			out, err := f.Run(ctx, one)
+			if stuck := (*Error)(nil); o.Rule != "" && errors.As(err, &stuck) && ctx.Err() == nil {
+				out, err = &Outcome{Name: f.Name, Seed: one.Seed, Rule: o.Rule, Checks: []Check{{Kind: "script", Text: stuck.Error()}}}, nil
+			}
 			if err != nil {
 				return points, fmt.Errorf("seed %d: %w", one.Seed, err)
 			}
@@ -80,6 +86,25 @@ func (f *File) Each(ctx context.Context, o Options, runs int, sweeps []Sweep, af
 		points = append(points, p)
 	}
 	return points, nil
+}
+
+// Under runs the file under each of the rules, with the same seeds; where a
+// script gives up under one, that is its outcome.
+func (f *File) Under(ctx context.Context, rules []string, o Options, runs int, after func(done, of int, out *Outcome)) ([]Point, error) {
+	var all []Point
+	for i, rule := range rules {
+		o.Rule = rule
+		points, err := f.Each(ctx, o, runs, nil, func(done, of int, out *Outcome) {
+			if after != nil {
+				after(i*of+done, len(rules)*of, out)
+			}
+		})
+		if err != nil {
+			return nil, fmt.Errorf("under %s: %w", rule, err)
+		}
+		all = append(all, points...)
+	}
+	return all, nil
 }
 
 // Median of a measure over the runs of a point; false where none has it.
