@@ -61,7 +61,8 @@ var rooms = map[string]room{
 	"testnet/sim":         {imports: []string{"testnet", "testnet/sim/standin", "testnet/sim/check", "mls", "consensus", "node/session", "node/session/reconcile", "discovery/record"}},
 	"testnet/sim/check":   {},
 	"testnet/sim/standin": {imports: []string{"consensus", "node/session"}},
-	"testnet/scenario":    {imports: []string{"testnet", "testnet/sim", "testnet/report", "node/session"}, outside: []string{"go.starlark.net"}},
+	"testnet/sim/rivals":  {imports: []string{"consensus"}}, // rules to measure; nothing that ships decides by them
+	"testnet/scenario":    {imports: []string{"testnet", "testnet/sim", "testnet/sim/rivals", "testnet/report", "node/session"}, outside: []string{"go.starlark.net"}},
 	"testnet/bench":       {imports: []string{"testnet", "testnet/sim", "mls", "node/session", "testnet/report"}, outside: []string{"gonum.org"}},
 	"testnet/report":      {imports: []string{"testnet"}, outside: []string{"gonum.org"}},
 	"testnet/local":       {imports: []string{"testnet", "testnet/local/wire", "node", "node/api", "node/backend"}},
