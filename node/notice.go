@@ -72,6 +72,24 @@ func (g *Group) sentMine(id session.IntentID, moved map[session.IntentID]*Mine) 
 	return m
 }
 
+// progressOf is how far a message has come, by the batch under way or by disk;
+// nil where it is of another device of mine.
+func (g *Group) progressOf(id session.MessageID, moved map[session.IntentID]*Mine) *api.Progress {
+	for _, m := range moved {
+		if m.Message == id {
+			p := m.Progress()
+			return &p
+		}
+	}
+	if intent, ok := g.intentOf(id); ok {
+		if m, ok := g.Mine(intent); ok {
+			p := m.Progress()
+			return &p
+		}
+	}
+	return nil
+}
+
 // intentOf finds which intent of mine a message is.
 func (g *Group) intentOf(id session.MessageID) (out session.IntentID, ok bool) {
 	b, err := g.n.store.Get(intentRows+g.tag+"/", hexOf(id[:]))
@@ -89,6 +107,9 @@ func (g *Group) event(n session.Notice, moved map[session.IntentID]*Mine, note f
 	case session.NoticeText:
 		m := g.message(session.History{Seq: n.Seq, At: n.At, Message: n.Message, Account: n.Account, Device: n.Device, Epoch: n.Epoch, Body: n.Body})
 		m.Epoch.Number = n.Number
+		if m.Mine {
+			m.Progress = g.progressOf(n.Message, moved)
+		}
 		e.Type, e.Message, e.Text = api.EventMessage, &m, m.Name+": "+m.Text
 	case session.NoticeSent, session.NoticeDelivered:
 		e = g.delivery(n, moved)
@@ -259,12 +280,7 @@ func (g *Group) Message(h session.History) api.Message {
 	if !m.Mine {
 		return m
 	}
-	if id, ok := g.intentOf(h.Message); ok {
-		if sent, ok := g.Mine(id); ok {
-			p := sent.Progress()
-			m.Progress = &p
-		}
-	}
+	m.Progress = g.progressOf(h.Message, nil)
 	return m
 }
 

@@ -216,6 +216,9 @@ func (d *desk) event(e api.Event) job {
 			p := e.Delivery.Progress
 			d.lines[i].message.Progress = &p
 		}
+		if d.status.Queued > 0 && e.Delivery.Progress.State != api.Queued {
+			return d.refresh() // fewer wait now
+		}
 		return nil
 	case api.EventOperation:
 		switch e.Operation.State {
@@ -223,9 +226,14 @@ func (d *desk) event(e api.Event) job {
 			d.note(e)
 		}
 		return nil
-	case api.EventEpoch, api.EventPeer:
-		if here || e.Type == api.EventPeer && d.open.ID != "" {
+	case api.EventEpoch:
+		if here {
 			return d.detail()
+		}
+		return d.refresh()
+	case api.EventPeer:
+		if d.open.ID != "" {
+			return d.then(d.detail(), d.refresh())
 		}
 		return d.refresh()
 	case api.EventMember, api.EventFork, api.EventGap:

@@ -41,13 +41,7 @@ func Run(ctx context.Context, c *api.Client, o Options) error {
 	watched := make(chan struct{})
 	go func() { // follows the event log; ends with the context
 		defer close(watched)
-		for e, err := range c.Watch(ctx, api.WatchOptions{From: api.Now}) {
-			if err != nil {
-				p.Send(failed(err))
-				return
-			}
-			p.Send(e)
-		}
+		watch(ctx, c, p.Send)
 	}()
 	_, err := p.Run()
 	cancel()
@@ -56,6 +50,17 @@ func Run(ctx context.Context, c *api.Client, o Options) error {
 		return nil
 	}
 	return err
+}
+
+// watch hands on the event log until the context ends.
+func watch(ctx context.Context, c *api.Client, send func(tea.Msg)) {
+	for e, err := range c.Watch(ctx, api.WatchOptions{From: api.Now}) {
+		if err != nil {
+			send(failed(err))
+			return
+		}
+		send(e)
+	}
 }
 
 // model is the desk with a screen around it.

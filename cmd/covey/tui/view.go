@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -239,6 +240,10 @@ func quote(s string) string {
 	return s
 }
 
+// besideCode is how many lines stay for all else beside a QR code: the title, the
+// rule and the input.
+const besideCode = 4
+
 // foot is what was last said, what waits for an answer, and the input.
 func (m *model) foot(w int) string {
 	var rows []string
@@ -246,8 +251,22 @@ func (m *model) foot(w int) string {
 		rows = append(rows, warn.Render(ansi.Truncate("? "+m.desk.asks[0], w, "…")))
 	}
 	if m.desk.notice != "" {
-		lines := strings.Split(m.desk.notice, "\n")
-		if most := m.height / 2; len(lines) > most && !strings.ContainsAny(m.desk.notice, "█▀▄") {
+		text := m.desk.notice
+		var lines []string
+		for _, l := range strings.Split(text, "\n") {
+			if strings.ContainsAny(l, "█▀▄│") { // a code or a drawing keeps its lines
+				lines = append(lines, l)
+			} else {
+				lines = append(lines, strings.Split(ansi.Wrap(l, w, ""), "\n")...)
+			}
+		}
+		code := strings.ContainsAny(text, "█▀▄")
+		if need := len(lines) + besideCode; code && need > m.height { // a part of a code is no code
+			lines = slices.DeleteFunc(lines, func(l string) bool { return strings.ContainsAny(l, "█▀▄") })
+			lines = append(lines, fmt.Sprintf("As a QR code it needs a window of %d lines, or: covey contact invite --qr", need))
+			code = false
+		}
+		if most := m.height / 2; len(lines) > most && !code {
 			lines = append(lines[:most], fmt.Sprintf("… %d more lines", len(lines)-most))
 		}
 		for _, l := range lines {

@@ -353,7 +353,7 @@ func forkAndHeal(w *town) {
 	w.says("#timeline .body", "Alice is gone, it seems.")
 	for e, err := range w.alice.Watch(w.t.Context(), api.WatchOptions{Types: []api.EventType{api.EventFork}, Once: true}) {
 		must(w.t, err)
-		w.says("#timeline .note.fork", e.Text) // only who gave way is told of it
+		w.says("#timeline .note.fork", e.Text)
 	}
 	w.says("#talk-epoch", "✓ agreed 3/3")
 	w.sees("that all is delivered", "[...document.querySelectorAll('.mine .fate')].every((f) => f.textContent.includes('2/2'))")
