@@ -161,7 +161,7 @@ func (n *Node) connect() error {
 	c := mesh.Config{
 		Key: key, Network: n.config.Network, Listen: listen,
 		Multicast: n.config.Multicast, MapPorts: n.config.MapPorts, Relay: n.config.Relay, Serve: n.config.Serve, Probe: n.config.Probe,
-		Relays: n.relays, Find: n.find, Log: n.log, Extra: n.config.Extra,
+		Find: n.find, Log: n.log, Extra: n.config.Extra,
 	}
 	if n.config.Registry != nil {
 		c.Registry = n.config.Registry
@@ -194,16 +194,6 @@ func (n *Node) connect() error {
 		})
 	}
 	return nil
-}
-
-// relays are the connected known peers: whoever of them serves as a relay may
-// be asked.
-func (n *Node) relays() (out []peer.AddrInfo) {
-	h := n.mesh.Host()
-	for _, p := range h.Network().Peers() {
-		out = append(out, h.Peerstore().PeerInfo(p))
-	}
-	return out
 }
 
 // Errand runs something that waits for another machine. It is dropped where

@@ -28,7 +28,7 @@ type presence struct {
 	nudge   chan struct{}
 
 	mu sync.RWMutex
-	up map[peer.ID]bool // whether directly
+	up map[peer.ID]bool
 }
 
 type change struct {
@@ -59,12 +59,12 @@ func (p *presence) note(c change) {
 func (p *presence) path(d session.Device) (api.Path, bool) {
 	id, _ := mesh.PeerOf(d)
 	p.mu.RLock()
-	defer p.mu.RUnlock()
-	direct, up := p.up[id]
+	up := p.up[id]
+	p.mu.RUnlock()
 	switch {
 	case !up:
 		return "", false
-	case direct:
+	case p.n.mesh.Direct(id):
 		return api.PathDirect, true
 	}
 	return api.PathRelay, true
@@ -111,10 +111,8 @@ func (p *presence) know(fresh map[peer.ID][]ma.Multiaddr) {
 
 // count is how many known peers are connected, by path.
 func (p *presence) count() (direct, relayed int) {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	for _, d := range p.up {
-		if d {
+	for _, id := range p.connected() {
+		if p.n.mesh.Direct(id) {
 			direct++
 		} else {
 			relayed++
@@ -132,9 +130,9 @@ func (p *presence) connected() []peer.ID {
 // take notes one coming or going.
 func (p *presence) take(c change) {
 	p.mu.Lock()
-	_, was := p.up[c.peer]
+	was := p.up[c.peer]
 	if c.up {
-		p.up[c.peer] = c.direct
+		p.up[c.peer] = true
 	} else {
 		delete(p.up, c.peer)
 	}

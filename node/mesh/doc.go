@@ -37,6 +37,15 @@
 // not speak even where they share a wire. A pre-shared key would be stronger
 // and is not used: it turns QUIC off.
 //
+// # Behind routers
+//
+// Each of multicast, port mapping, relays with hole punching, relaying for those
+// who are known, and having one's addresses tested is a setting, and is off where
+// that is off (switch_test.go). A relay of this network is unlimited and serves
+// only those it knows; gossip and frames run over it as over any connection. Hole
+// punching and port mapping are libp2p's, and no test here has a router to try
+// them on.
+//
 // # Goroutines
 //
 // All end at Close, which waits for them.

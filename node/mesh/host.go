@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
@@ -39,8 +41,6 @@ type Config struct {
 
 	// Find looks a peer's addresses up where none is known; may be nil.
 	Find func(context.Context, peer.ID) (peer.AddrInfo, error)
-	// Relays names peers that may be asked to relay; may be nil.
-	Relays func() []peer.AddrInfo
 
 	Registry prometheus.Registerer // nil: no metrics
 	Log      *slog.Logger          // nil: none
@@ -91,6 +91,7 @@ type Mesh struct {
 	streams *streams
 	mdns    mdns.Service
 	emit    event.Emitter // tells pubsub of peers that have become known
+	built   atomic.Bool   // New is done: before, parts of the host ask already
 
 	mu    sync.Mutex      // held to close, and to add to done from outside of it
 	ctx   context.Context // ends at Close; the root of what the mesh starts
@@ -138,6 +139,7 @@ func New(c Config, h Handler) (_ *Mesh, err error) {
 			m.mdns = nil
 		}
 	}
+	m.built.Store(true)
 	return m, nil
 }
 
@@ -186,18 +188,26 @@ func (m *Mesh) options() []libp2p.Option {
 	return append(o, c.Extra...)
 }
 
-// relays is the source of candidates that autorelay asks.
-func (m *Mesh) relays(ctx context.Context, num int) <-chan peer.AddrInfo {
+// relays is the source of candidates that autorelay asks: connected peers, those
+// first that this node knows. Whoever of them serves as a relay takes it or not.
+func (m *Mesh) relays(_ context.Context, num int) <-chan peer.AddrInfo {
 	out := make(chan peer.AddrInfo, num)
 	defer close(out)
-	if m.config.Relays == nil {
+	if !m.built.Load() {
 		return out
 	}
-	for _, p := range m.config.Relays() {
-		if len(out) == num {
-			break
+	all := m.host.Network().Peers()
+	slices.SortStableFunc(all, func(a, b peer.ID) int {
+		switch x, y := m.keeper.knows(a), m.keeper.knows(b); {
+		case x == y:
+			return 0
+		case x:
+			return -1
 		}
-		out <- p
+		return 1
+	})
+	for _, p := range all[:min(len(all), num)] {
+		out <- m.host.Peerstore().PeerInfo(p)
 	}
 	return out
 }

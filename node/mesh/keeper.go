@@ -103,6 +103,15 @@ func (m *Mesh) Seen(p peer.ID) time.Time {
 	return a.seen
 }
 
+// Direct reports whether a connection to a peer goes through no relay. That it
+// is unlimited says nothing: relays that know both sides set no limit.
+func (m *Mesh) Direct(p peer.ID) bool {
+	return slices.ContainsFunc(m.host.Network().ConnsToPeer(p), func(c network.Conn) bool {
+		_, err := c.RemoteMultiaddr().ValueForProtocol(ma.P_CIRCUIT)
+		return err != nil
+	})
+}
+
 // Known lists the known peers.
 func (m *Mesh) Known() []peer.ID {
 	m.keeper.mu.RLock()
@@ -140,7 +149,7 @@ func (k *keeper) changed(p peer.ID, c network.Connectedness) {
 	k.mu.Unlock()
 	switch {
 	case c != network.NotConnected:
-		k.m.handler.PeerUp(p, c == network.Connected)
+		k.m.handler.PeerUp(p, k.m.Direct(p))
 	case was:
 		k.m.handler.PeerDown(p)
 		k.m.streams.drop(p)

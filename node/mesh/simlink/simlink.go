@@ -30,13 +30,14 @@ type Net struct {
 	mu   sync.RWMutex
 	side map[string]int // partition that an address is in; 0 without one
 	dark map[string]bool
+	cut  map[[2]string]bool
 	loss float64
 	rand *rand.Rand
 }
 
 // New makes a network whose links take latency one way and carry 20 Mbit/s.
 func New(latency time.Duration, seed uint64) *Net {
-	n := &Net{side: make(map[string]int), dark: make(map[string]bool), rand: rand.New(rand.NewPCG(seed, 0))}
+	n := &Net{side: make(map[string]int), dark: make(map[string]bool), cut: make(map[[2]string]bool), rand: rand.New(rand.NewPCG(seed, 0))}
 	n.sim = &simnet.Simnet{
 		LatencyFunc: simnet.StaticLatency(latency),
 		Logger:      slog.New(slog.NewTextHandler(io.Discard, nil)), // packets to closed hosts are no news
@@ -113,6 +114,15 @@ func (n *Net) Dark(place int, dark bool) {
 	n.dark[ip(place).String()] = dark
 }
 
+// Cut takes the way between two places away, as two routers do that let nobody
+// in; both still reach everybody else.
+func (n *Net) Cut(a, b int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.cut[[2]string{ip(a).String(), ip(b).String()}] = true
+	n.cut[[2]string{ip(b).String(), ip(a).String()}] = true
+}
+
 // Loss is the share of packets lost.
 func (n *Net) Loss(share float64) {
 	n.mu.Lock()
@@ -123,7 +133,7 @@ func (n *Net) Loss(share float64) {
 func (n *Net) passes(from, to string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return !n.dark[from] && !n.dark[to] && n.side[from] == n.side[to] && (n.loss == 0 || n.rand.Float64() >= n.loss)
+	return !n.dark[from] && !n.dark[to] && n.side[from] == n.side[to] && !n.cut[[2]string{from, to}] && (n.loss == 0 || n.rand.Float64() >= n.loss)
 }
 
 // wire drops packets on their way out.
