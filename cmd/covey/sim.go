@@ -226,9 +226,13 @@ func broken(is bool) error {
 }
 
 func runOf(f *scenario.File, so scenario.Options, o simOptions, out *scenario.Outcome) report.Run {
+	var held []report.Held
+	for _, c := range out.Checks {
+		held = append(held, report.Held{Text: strings.TrimPrefix(c.String(), "ok     "), OK: c.OK})
+	}
 	return report.Run{
-		Manifest: report.Manifest{Name: f.Name, About: f.About, Script: f.Path, Hash: f.Hash, Seed: so.Seed, Rule: out.Rule, Engine: f.Engine, Prices: o.prices, Params: out.Params, At: time.Now().UTC(), Digest: out.Digest, Replay: replayLine(f, so, o)},
-		Summary:  out, Text: out.Text(), Script: out.Record, Samples: out.Samples,
+		Manifest: report.Manifest{Name: f.Name, About: f.About, Script: f.Path, Hash: f.Hash, Seed: so.Seed, Rule: out.Rule, Engine: f.Engine, Prices: o.prices, Params: out.Params, Files: f.Files, At: time.Now().UTC(), Digest: out.Digest, Replay: replayLine(f, so, o)},
+		Summary:  out, Text: out.Text(), Checks: held, Script: out.Record, Samples: out.Samples,
 	}
 }
 

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"hash/fnv"
 	"html"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -57,12 +57,18 @@ func SpaceTime(events []Event) []byte {
 	return b.Bytes()
 }
 
-// Colour gives a state its colour: the same name, the same colour, everywhere.
-func colour(name string) string {
-	h := fnv.New32a()
-	h.Write([]byte(name))
-	v := h.Sum32()
-	return fmt.Sprintf("hsl(%d,55%%,%d%%)", v%360, 46+(v>>9)%14)
+// colours gives each state a colour, in the order in which they appear, far
+// from the one before; the viewer does the same.
+func colours(events []Event) map[string]string {
+	out := map[string]string{}
+	for _, e := range events {
+		if e.Epoch != "" && (e.Kind == "born" || e.Kind == "notice") && out[e.Epoch] == "" {
+			i := len(out)
+			hue := int(math.Round(205+float64(i)*137.508)) % 360
+			out[e.Epoch] = fmt.Sprintf("hsl(%d,%d%%,%d%%)", hue, 60-8*(i%2), []int{44, 52, 38}[i%3])
+		}
+	}
+	return out
 }
 
 // stays draws how long each node was in each state.
@@ -71,10 +77,10 @@ func stays(b *bytes.Buffer, events []Event, end int64, lanes map[string]int, x f
 		from  int64
 		epoch string
 	}
-	at := map[string]stay{}
+	at, colour := map[string]stay{}, colours(events)
 	leave := func(n string, to int64) {
 		if s, ok := at[n]; ok && s.epoch != "" {
-			fmt.Fprintf(b, `<rect x="%.1f" y="%d" width="%.1f" height="12" rx="2" fill="%s"/>`+"\n", x(s.from), lanes[n]-6, max(1, x(to)-x(s.from)), colour(s.epoch))
+			fmt.Fprintf(b, `<rect x="%.1f" y="%d" width="%.1f" height="12" rx="2" fill="%s"/>`+"\n", x(s.from), lanes[n]-6, max(1, x(to)-x(s.from)), colour[s.epoch])
 		}
 		delete(at, n)
 	}

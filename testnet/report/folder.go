@@ -47,11 +47,18 @@ type Sample struct {
 	Bytes  int // carried so far
 }
 
+// Held is one thing that was demanded of a run.
+type Held struct {
+	Text string
+	OK   bool
+}
+
 // Run is what Close writes down.
 type Run struct {
 	Manifest Manifest
 	Summary  any // becomes summary.json
 	Text     string
+	Checks   []Held
 	Script   []string
 	Samples  []Sample
 }
@@ -106,7 +113,7 @@ func (f *Folder) Close(r Run) error {
 	if err != nil {
 		return err
 	}
-	page, err := page(m, r.Text, events)
+	page, err := page(m, r.Text, r.Checks, events)
 	if err != nil {
 		return err
 	}

@@ -160,7 +160,7 @@ func (r *Rules) csv() []byte {
 }
 
 const (
-	ruleLeft, ruleCell, ruleRow, ruleTop = 330, 128, 34, 64
+	ruleLeft, ruleCell, ruleRow, ruleTop = 390, 128, 34, 64
 	held, partly, broke, bar             = "#2f7d5b", "#c98a1b", "#b3362f", "#5b7fa6"
 )
 

@@ -55,6 +55,13 @@ func (g *Group) addEdge(child, parent session.EpochID, number uint64, what strin
 	e := &edge{child: child, parent: parent, number: number, label: fmt.Sprintf("%d%s", number, letters(rivals)), what: what}
 	g.edges[child] = e
 	g.order = append(g.order, e)
+	if g.w.trace.on {
+		born := Entry{Kind: "born", Group: g.name, Epoch: hex.EncodeToString(child[:4]), Number: number, Text: e.label + " " + what}
+		if parent != (session.EpochID{}) {
+			born.ID = hex.EncodeToString(parent[:4])
+		}
+		g.w.note(born)
+	}
 	return e
 }
 

@@ -22,6 +22,7 @@ import (
 //	hop     a neighbour got it                           Node Group Peer ID
 //	direct  a frame left for one peer                    Node Group Peer Size
 //	lost    the network or a fault took something        Node Peer Text(why)
+//	born    an epoch was derived for the first time      Group Epoch ID(parent) Number Text
 //	notice  a session told its faces something           Node Group Text and more
 //	fault   the harness did harm                         Node Text
 //	broken  an invariant does not hold                   Node Group Text

@@ -516,14 +516,26 @@ func TestReplayPage(t *testing.T) {
 	b := open(t)
 	b.goTo(page.URL())
 	b.says("#link", "showing a run")
-	b.sees("a lane for each node", "document.querySelectorAll('#lanes svg text').length === 6")
+	b.sees("a lane for each node", "document.querySelectorAll('#lanes .rail').length === 6")
 	b.sees("nodes in more than one epoch", "new Set([...document.querySelectorAll('#lanes rect.node')].map((r) => r.getAttribute('fill'))).size > 2")
-	whole := eval[int](b, "document.querySelectorAll('#lanes rect.node').length")
+	b.sees("the branch that lost", "document.querySelectorAll('#lanes .branch.lost').length === 1 && document.querySelectorAll('#lanes circle.epoch').length > 4")
+	b.sees("the partition", "document.querySelectorAll('#lanes .cut').length === 1")
+	b.sees("the story in sentences", "[...document.querySelectorAll('#story li')].some((li) => li.textContent.includes('now in 3a: n1 n2 n3')) && !document.querySelector('#story .direct')")
 	b.picture("replay")
+	veil := "Number(document.querySelector('#lanes .veil').getAttribute('width'))"
+	whole, lines := eval[float64](b, veil), "document.querySelectorAll('#story .later').length"
 	eval[bool](b, "(document.getElementById('scrub').value = 100, document.getElementById('scrub').dispatchEvent(new Event('input')), true)")
-	if early := eval[int](b, "document.querySelectorAll('#lanes rect.node').length"); early >= whole {
-		t.Errorf("at a tenth of the run %d stays are drawn, at its end %d", early, whole)
+	if early := eval[float64](b, veil); early < whole+500 {
+		t.Errorf("at a tenth of the run %v of the drawing is veiled, at its end %v", early, whole)
 	}
+	b.sees("what is still to come is pale", lines+" > 5")
+	wide := eval[float64](b, "document.querySelector('#lanes rect.node').getBoundingClientRect().width")
+	eval[bool](b, "(document.querySelector('[aria-label=\"Zoom in\"]').click(), true)")
+	if now := eval[float64](b, "document.querySelector('#lanes rect.node').getBoundingClientRect().width"); now <= wide {
+		t.Errorf("zoomed in, a stay is %v wide, as before (%v)", now, wide)
+	}
+	eval[bool](b, "(document.getElementById('run-raw').click(), true)")
+	b.sees("every event, where asked for", "document.querySelectorAll('#story .direct').length > 0")
 	if len(b.thrown) > 0 {
 		t.Errorf("the page threw: %s", b.thrown)
 	}
