@@ -138,7 +138,9 @@ func (n *Node) loadSession(prefix string) (*session.Session, session.Effects, er
 		}
 		rows = append(rows, row)
 	}
-	return session.Load(n.SessionConfig(), now(), rows)
+	cfg := n.SessionConfig()
+	_, cfg.Restored = n.store.Restored()
+	return session.Load(cfg, now(), rows)
 }
 
 func (n *Node) enter(g *Group) {

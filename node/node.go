@@ -144,7 +144,33 @@ func (n *Node) open() (err error) {
 	if n.book, err = people.Open(n.store, n.engine, n.self.Identity().Account); err != nil {
 		return err
 	}
-	return n.loadGroups()
+	if err := n.loadGroups(); err != nil {
+		return err
+	}
+	return n.acceptRestored()
+}
+
+// acceptRestored goes on with an older copy of the store that was put back: what
+// its groups now know of it, that they only read, is durable, and key packages
+// that may have been used since are forgotten. New groups are not concerned.
+func (n *Node) acceptRestored() error {
+	restored, why := n.store.Restored()
+	if !restored {
+		return nil
+	}
+	for _, g := range n.list() {
+		if err := n.store.Put(g.prefix(), g.starts.Save); err != nil {
+			return err
+		}
+	}
+	if err := post.ForgetPackages(n.store); err != nil {
+		return err
+	}
+	text := fmt.Sprintf("This node is an older copy of itself, put back (%s). In its groups it only reads until a member removes and invites it again.", why)
+	if _, err := n.journal.Append(api.Event{Type: api.EventTrouble, Text: text}); err != nil {
+		return err
+	}
+	return n.store.Accept()
 }
 
 // connect starts the mesh. The device's key is the host's key, so that a

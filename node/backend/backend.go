@@ -81,8 +81,10 @@ func (b *Backend) Status(ctx context.Context) (api.Status, error) {
 			s.Requests++
 		}
 	}
-	if restored, why := n.Store().Restored(); restored {
-		s.Trouble = append(s.Trouble, api.Sentence("this is an older copy of itself put back, so it only reads: "+why))
+	for _, g := range n.Groups() {
+		if v := g.View(); v.Standing == session.OnlyReading {
+			s.Trouble = append(s.Trouble, "In "+g.Title()+", "+v.Why+".")
+		}
 	}
 	return s, nil
 }

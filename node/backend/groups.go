@@ -202,9 +202,6 @@ func denied(g *node.Group, op api.Operation) error {
 func (b *Backend) mayAct(g *node.Group) error {
 	v := g.View()
 	if v.Standing == session.TakingPart {
-		if restored, why := b.n.Store().Restored(); restored {
-			return api.NewError(api.CodeAlarm, api.Sentence("this node is an older copy of itself put back, so it only reads: "+why), "Have a member remove and invite you again.")
-		}
 		return nil
 	}
 	code, hint := api.CodeDenied, "Ask a member to invite you again."

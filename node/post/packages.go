@@ -14,6 +14,7 @@ import (
 	"github.com/covey-p2p/covey/discovery/record"
 	"github.com/covey-p2p/covey/node/people"
 	"github.com/covey-p2p/covey/node/session"
+	"github.com/covey-p2p/covey/node/store"
 )
 
 // Key packages that this device has given out. The private half of each is
@@ -73,6 +74,19 @@ func (o *Office) pack(where place, count int) ([][]byte, error) {
 		o.given[key] = g
 	}
 	return out, nil
+}
+
+// ForgetPackages forgets every package given out: of a store that is an older
+// copy nobody knows which have been used since, and none may be used twice.
+func ForgetPackages(st *store.Store) error {
+	var rows []session.Row
+	for row, err := range st.Rows(packageRows, "") {
+		if err != nil {
+			return err
+		}
+		rows = append(rows, session.Row{Key: row.Key})
+	}
+	return st.Put(packageRows, rows)
 }
 
 // packed are the packages given out, the newest first.

@@ -215,3 +215,51 @@ func TestWelcomeIsHeld(t *testing.T) {
 	w.run(60_000)
 	w.agree("alice", "bob", "carol", "dave")
 }
+
+// A driver that knows its rows to be an older copy says so to Load: nothing is
+// said again, not even once. Let in anew, the device misses nothing and writes.
+func TestRestoredCopy(t *testing.T) {
+	eachEngine(t, func(t *testing.T, eng session.Engine) {
+		w := groupOn(t, eng, "alice", "bob")
+		bob := w.node("bob")
+		w.say("bob", "before")
+		w.run(10_000)
+		old := maps.Clone(bob.rows)
+		w.say("bob", "after the copy")
+		w.run(10_000)
+		published := 0
+		w.lossy = func(from, _ string, ev session.Event) bool {
+			if _, ok := ev.(session.Received); ok && from == "bob" {
+				published++
+			}
+			return false
+		}
+		bob.cfg = func(c *session.Config) { c.Restored = "the rows are older than their keys" }
+		w.restore("bob", old)
+		bob.cfg = nil
+		w.say("alice", "can you read?")
+		w.step("bob", session.Refresh{ID: intentOf("r")})
+		w.run(5000)
+		w.restart("bob")
+		w.run(5000)
+		if v := bob.s.View(); v.Standing != session.OnlyReading || published > 0 {
+			t.Fatalf("standing %v, %d envelopes published", v.Standing, published)
+		}
+		if !slices.Contains(bob.history(), "can you read?") {
+			t.Error("it does not read")
+		}
+		w.step("alice", session.Remove{ID: intentOf("rm"), Account: bob.id.Account})
+		w.run(5000)
+		w.step("alice", session.Invite{ID: intentOf("again"), Account: bob.id.Account})
+		w.run(60_000)
+		w.agree("alice", "bob")
+		if m := bob.s.Missing(); len(m) > 0 {
+			t.Error("missing: ", m)
+		}
+		w.say("bob", "here again")
+		w.run(5000)
+		if !slices.Contains(w.node("alice").heard(), "here again") {
+			t.Error("it does not write")
+		}
+	})
+}

@@ -282,7 +282,7 @@ func (s *Session) rejoin(e Epoch, side sidecar, by Package) {
 	}
 	s.keepPackage(by)
 	h := s.head()
-	s.unpark(h.tag)
+	s.unparkAll()
 	s.askAll()
 	for _, id := range sortedNames(s.wishes) {
 		s.wishes[id].Landed = CommitID{}

@@ -426,3 +426,12 @@ func (s *Session) unpark(tag Tag) {
 		}
 	}
 }
+
+// unparkAll takes everything up again: from where this device is now, what
+// waited may be of epochs that it was not in and never will be.
+func (s *Session) unparkAll() {
+	for _, id := range slices.Clone(s.parked.order) {
+		w := s.parked.remove(id)
+		s.receive(w.from, w.raw)
+	}
+}

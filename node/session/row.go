@@ -151,6 +151,9 @@ func Load(cfg Config, now Time, rows []Row) (*Session, Effects, error) {
 		return nil, Effects{}, fmt.Errorf("%w: %w", ErrRows, l.err)
 	}
 	s.begin(now)
+	if cfg.Restored != "" { // before anything is said again
+		s.grewStale(cfg.Restored)
+	}
 	s.resume()
 	return s, s.finish(), nil
 }

@@ -23,6 +23,9 @@ type Config struct {
 	Self   Identity
 	Rand   io.Reader
 	Pace   Pace // the zero value is the defaults of limits.go
+	// Restored, where set, says why the rows handed to Load are an older copy,
+	// put back: the session only reads until it is let in anew.
+	Restored string
 	// Rule is zero but where another rule is measured: see consensus.Rule.
 	Rule consensus.Rule
 }
