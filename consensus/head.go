@@ -117,6 +117,15 @@ func (c *Chain) epoch(n *node) Epoch {
 	return e
 }
 
+// Electors returns the accounts that vote on the children of an epoch, sorted;
+// nil for an unknown one. The slice is the chain's.
+func (c *Chain) Electors(id EpochID) []Account {
+	if n := c.epochs[id]; n != nil {
+		return n.voters
+	}
+	return nil
+}
+
 // Get returns a candidate of the tree, or one that is parked.
 func (c *Chain) Get(id CommitID) (Candidate, bool) {
 	if n := c.commits[id]; n != nil {

@@ -324,6 +324,25 @@ type job struct {
 	slot     uint32
 }
 
+// agenda is what work found on an epoch. It follows from that epoch and from
+// rows of wishes, requests and commits alone, so it holds until one of those is
+// written (save): most Steps of a large group change none.
+type agenda struct {
+	on      EpochID
+	jobs    []job
+	refresh bool
+}
+
+// todo announces what is to be, and says what may be committed, on h.
+func (s *Session) todo(h *held) ([]job, bool) {
+	if s.agenda.on != h.id {
+		s.announce(h)
+		jobs, refresh := s.work(h)
+		s.agenda = agenda{h.id, jobs, refresh}
+	}
+	return s.agenda.jobs, s.agenda.refresh
+}
+
 // work lists what may be committed on h by this device: removals first, then
 // by the author's slot, then by id, so that whoever leads the next epoch finds
 // the same order.
@@ -377,8 +396,7 @@ func (s *Session) commitIfDue() {
 	if _, made := s.own[h.id]; made {
 		return // one commit of mine on it lost already, or is invalid: wait for others
 	}
-	s.announce(h)
-	jobs, refresh := s.work(h)
+	jobs, refresh := s.todo(h)
 	if len(jobs) == 0 && !refresh || !s.chain.May(s.cfg.Self.Account) {
 		return
 	}

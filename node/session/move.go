@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/covey-p2p/covey/consensus"
@@ -192,12 +193,15 @@ func (s *Session) removalPending() bool {
 			}
 		}
 	}
-	for _, id := range sortedNames(s.wishes) {
-		w := s.wishes[id]
-		if w.Intent.Op == opRemove && w.Landed == (CommitID{}) && w.Intent.Account != s.cfg.Self.Account && s.now < w.Since+removalHold {
-			s.wake(w.Since + removalHold)
-			return true
+	var first *wish // by id
+	for id, w := range s.wishes {
+		if w.Intent.Op == opRemove && w.Landed == (CommitID{}) && w.Intent.Account != s.cfg.Self.Account && s.now < w.Since+removalHold &&
+			(first == nil || bytes.Compare(id[:], first.Intent.ID[:]) < 0) {
+			first = w
 		}
 	}
-	return false
+	if first != nil {
+		s.wake(first.Since + removalHold)
+	}
+	return first != nil
 }

@@ -67,40 +67,53 @@ func (s *Session) keepFrom(h *held) EpochID {
 	if id, ok := s.chain.Ancestor(h.id, s.pace.Window); ok {
 		keep = id
 	}
-	for _, id := range s.chain.Ancestors(h.id) {
+	for id := h.id; id != keep; {
 		into, ok := s.chain.Into(id)
-		if !ok || id == keep {
+		if !ok {
 			break
 		}
-		p, _ := s.chain.Epoch(into.Parent)
-		if s.chain.Weighs() && s.agreedOn(&p, &into) || s.aged(id) {
+		if s.chain.Weighs() && s.agreedOn(&into) || s.aged(id) {
 			return id
 		}
+		id = into.Parent
 	}
 	return keep
 }
 
-// agreedOn reports that nobody who is left to ask could still turn p another
-// way: all its voters that are in the child said that they stand at or below
-// it, and they are most. (Whom the child removed is not asked: alone against
-// all others its word does not weigh enough.)
-func (s *Session) agreedOn(p *consensus.Epoch, into *consensus.Candidate) bool {
-	all := p.Voters
-	if all == nil {
-		all = p.Roster
+// agreedOn reports that nobody who is left to ask could still turn the parent
+// of into another way: all its voters that are in the child said that they
+// stand at or below it, and they are most. (Whom the child removed is not asked:
+// alone against all others its word does not weigh enough.)
+func (s *Session) agreedOn(into *consensus.Candidate) bool {
+	all := s.chain.Electors(into.Parent)
+	if 2*s.chain.Weight(into.ID) <= len(all) {
+		return false // who stands below the child weighs on it: too few do
+	}
+	h := s.held[into.Child.ID]
+	if h != nil && h.holdout != (Account{}) && !s.standsBelow(h.holdout, into.Child.ID) {
+		return false
 	}
 	stand := 0
 	for _, a := range all {
 		if _, in := slices.BinarySearchFunc(into.Child.Roster, a, compareAccount); !in {
 			continue
 		}
-		at, ok := s.chain.Standing(a)
-		if _, spoke := s.lastVote[a]; !ok || !spoke || !s.chain.Within(at, into.Child.ID) {
+		if !s.standsBelow(a, into.Child.ID) {
+			if h != nil {
+				h.holdout = a
+			}
 			return false
 		}
 		stand++
 	}
 	return 2*stand > len(all)
+}
+
+// standsBelow reports that an account has voted and stands at or below an epoch.
+func (s *Session) standsBelow(a Account, id EpochID) bool {
+	at, ok := s.chain.Standing(a)
+	_, spoke := s.lastVote[a]
+	return ok && spoke && s.chain.Within(at, id)
 }
 
 // aged reports that an epoch on the head's path came so long ago that its

@@ -118,6 +118,7 @@ type Session struct {
 
 	meta   meta
 	pacing pacing
+	agenda agenda
 	counts Counts
 }
 
@@ -299,10 +300,16 @@ func (s *Session) save(key string, value []byte, wrap EpochID) {
 	if wrap != (EpochID{}) && len(value) > 0 { // erased after all is saved: it would take this with it
 		s.fx.Erase = slices.DeleteFunc(s.fx.Erase, func(id EpochID) bool { return id == wrap })
 	}
-	if strings.HasPrefix(key, "commit/") || strings.HasPrefix(key, "vote/") {
+	switch kind, _, _ := strings.Cut(key, "/"); kind {
+	case "commit", "vote":
 		if s.treeRows[key] = true; value == nil {
 			delete(s.treeRows, key)
 		}
+		if kind == "commit" {
+			s.agenda = agenda{}
+		}
+	case "wish", "pool":
+		s.agenda = agenda{}
 	}
 	s.fx.Save = append(s.fx.Save, Row{Key: key, Value: value, Wrap: wrap})
 }

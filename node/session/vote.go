@@ -375,15 +375,7 @@ func (s *Session) endProbation(h *held) {
 // eligible reports whether my account's vote weighs anything at h or above it.
 func (s *Session) eligible(h *held) bool {
 	for _, id := range s.lineage(h) {
-		e, ok := s.chain.Epoch(id)
-		if !ok {
-			return false
-		}
-		voters := e.Voters
-		if voters == nil {
-			voters = e.Roster
-		}
-		if _, ok := slices.BinarySearchFunc(voters, s.cfg.Self.Account, compareAccount); ok {
+		if _, ok := slices.BinarySearchFunc(s.chain.Electors(id), s.cfg.Self.Account, compareAccount); ok {
 			return true
 		}
 	}

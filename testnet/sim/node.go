@@ -311,7 +311,11 @@ func (s *seat) direct(d session.Direct) {
 		w.note(Entry{Kind: "lost", Node: s.n.name, Group: s.group.name, Text: "nobody has that name"})
 		return
 	}
-	bytes := d.Bytes
+	bytes, size := d.Bytes, 0
+	for _, key := range d.Rows {
+		size += 4 + len(s.n.disk.get(s.group.name, key))
+	}
+	bytes = slices.Grow(bytes, size)
 	for _, key := range d.Rows {
 		if v := s.n.disk.get(s.group.name, key); v != nil {
 			bytes = session.AppendRow(bytes, v)
