@@ -282,12 +282,13 @@ func (s *Session) takeIntent(c *control) outcome {
 
 // intoPool keeps a request until it is done or beyond its time.
 func (s *Session) intoPool(r *request) {
-	if s.pool[r.Intent.ID] == nil && len(s.pool) >= maxPool {
+	p := s.pool[r.Intent.ID]
+	fresh := p == nil
+	if fresh && len(s.pool) >= maxPool {
 		s.count(DropPool)
 		return
 	}
-	p := s.pool[r.Intent.ID]
-	if p == nil {
+	if fresh {
 		p = &pooled{Since: s.now}
 		s.pool[r.Intent.ID] = p
 	}
@@ -296,7 +297,15 @@ func (s *Session) intoPool(r *request) {
 	}
 	p.Versions = append(p.Versions, *r)
 	p.Versions = p.Versions[max(0, len(p.Versions)-maxVersions):]
+	agenda := s.agenda
 	s.save(rowPool(r.Intent.ID), encode(p), EpochID{})
+	if h := s.head(); h != nil && h.id == agenda.on && fresh { // one more: the others are as they were
+		if j, ok := s.job(h, &p.Versions[0].Intent, p.Versions[0].Packages); ok {
+			at, _ := slices.BinarySearchFunc(agenda.jobs, j, compareJobs)
+			agenda.jobs = slices.Insert(agenda.jobs, at, j)
+		}
+		s.agenda = agenda
+	}
 }
 
 // fits reports whether the key packages beside an intent are those it pledges.
@@ -347,23 +356,10 @@ func (s *Session) todo(h *held) ([]job, bool) {
 // by the author's slot, then by id, so that whoever leads the next epoch finds
 // the same order.
 func (s *Session) work(h *held) (jobs []job, refresh bool) {
-	slots := s.slots(h)
 	consider := func(in *intent, packages [][]byte) {
-		i, ok := h.roster.device(in.Author)
-		if !ok || s.meet(in, h) != fateHolds {
-			return
+		if j, ok := s.job(h, in, packages); ok {
+			jobs = append(jobs, j)
 		}
-		if _, done := s.landed(in.ID, nil); done {
-			return
-		}
-		if in.Op == opRemove && in.Account == s.cfg.Self.Account || in.Op == opReadmit && in.Device == s.cfg.Self.Device {
-			return // nobody can take out themselves
-		}
-		j := job{in, packages, consensus.ClassChange, slots[i]}
-		if in.Op == opRemove || in.Op == opReadmit {
-			j.class = consensus.ClassRemove
-		}
-		jobs = append(jobs, j)
 	}
 	for _, id := range sortedNames(s.wishes) {
 		w := s.wishes[id]
@@ -380,10 +376,31 @@ func (s *Session) work(h *held) (jobs []job, refresh bool) {
 			consider(&r.Intent, r.Packages)
 		}
 	}
-	slices.SortFunc(jobs, func(a, b job) int {
-		return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(a.slot, b.slot), bytes.Compare(a.in.ID[:], b.in.ID[:]))
-	})
+	slices.SortFunc(jobs, compareJobs)
 	return jobs, refresh
+}
+
+// job is what an intent comes to on h, if this device may commit it there.
+func (s *Session) job(h *held, in *intent, packages [][]byte) (job, bool) {
+	i, ok := h.roster.device(in.Author)
+	if !ok || s.meet(in, h) != fateHolds {
+		return job{}, false
+	}
+	if _, done := s.landed(in.ID, nil); done {
+		return job{}, false
+	}
+	if in.Op == opRemove && in.Account == s.cfg.Self.Account || in.Op == opReadmit && in.Device == s.cfg.Self.Device {
+		return job{}, false // nobody can take out themselves
+	}
+	j := job{in, packages, consensus.ClassChange, s.slots(h)[i]}
+	if in.Op == opRemove || in.Op == opReadmit {
+		j.class = consensus.ClassRemove
+	}
+	return j, true
+}
+
+func compareJobs(a, b job) int {
+	return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(a.slot, b.slot), bytes.Compare(a.in.ID[:], b.in.ID[:]))
 }
 
 // commitIfDue commits on the settled head when there is work and it is this

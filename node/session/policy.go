@@ -218,8 +218,12 @@ func (r *roster) device(d Device) (int, bool) {
 
 // of lists the places of an account's leaves.
 func (r *roster) of(a Account) []int {
+	at, ok := slices.BinarySearchFunc(r.accounts, a, compareAccount)
+	if !ok {
+		return nil
+	}
 	var out []int
-	for i := range r.account {
+	for i, _ := r.leaf(r.first[at]); i < len(r.account); i++ {
 		if r.account[i] == a {
 			out = append(out, i)
 		}
