@@ -6,6 +6,8 @@ import (
 	"time"
 
 	ds "github.com/ipfs/go-datastore"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/covey-p2p/covey/discovery/record"
 )
@@ -38,12 +40,12 @@ func (d *Directory) Keep(ids []record.Identity) {
 			delete(d.contacts, id)
 		}
 	}
+	spread := keepFirst * time.Duration(1+len(set)/keepFlock)
 	for id := range set {
 		if d.contacts[id] == nil {
-			d.contacts[id] = &contact{}
+			d.contacts[id] = &contact{next: time.Now().Add(Jitter(spread))}
 		}
 	}
-	d.wake()
 }
 
 func keptKey(id record.Identity) ds.Key { return ds.NewKey("/kept/" + hex.EncodeToString(id[:])) }
@@ -96,14 +98,16 @@ func (d *Directory) keepDue() {
 		holders := d.keepOne(id)
 		d.mu.Lock()
 		c.busy = false
-		c.next = time.Now().Add(jitter(republishEvery))
+		c.next = time.Now().Add(Jitter(republishEvery))
 		if holders == 0 {
-			c.next = time.Now().Add(jitter(retryLast))
+			c.next = time.Now().Add(Jitter(retryLast))
 		}
 		d.mu.Unlock()
 	}
 }
 
+// keepOne sees to it that there is a copy here of a bundle, and puts it again
+// where its owner is not about to do so.
 func (d *Directory) keepOne(id record.Identity) (holders int) {
 	ctx, cancel := context.WithTimeout(d.ctx, 2*lookupTimeout)
 	defer cancel()
@@ -114,7 +118,9 @@ func (d *Directory) keepOne(id record.Identity) (holders int) {
 			}
 		}
 	}
-	d.find(ctx, id) // keeps what is newer
+	if d.keptValue(id) == nil || !d.about(id) {
+		d.find(ctx, id) // keeps what is newer
+	}
 	v := d.keptValue(id)
 	if v == nil {
 		return 0
@@ -123,9 +129,20 @@ func (d *Directory) keepOne(id record.Identity) (holders int) {
 		d.counts.add("contact's bundle expired")
 		return 0
 	}
+	if d.about(id) {
+		return 1
+	}
 	_, holders, _ = d.putAll(ctx, id, v)
 	if holders > 0 {
 		d.counts.add("contact's bundle put again")
 	}
 	return holders
+}
+
+// about reports that the owner of a kept bundle is connected, and so looks
+// after it without help: in a group of many who are all there, everybody would
+// put everybody's.
+func (d *Directory) about(id record.Identity) bool {
+	b, err := record.Validate(record.Key(id, 0), d.keptValue(id), d.now())
+	return err == nil && d.config.Host.Network().Connectedness(peer.ID(b.Peer)) == network.Connected
 }

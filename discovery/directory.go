@@ -177,8 +177,11 @@ func (d *Directory) loop(bus event.Subscription) {
 	var soon *time.Timer // runs while events come
 	var soonC <-chan time.Time
 	known, saved := 0, time.Now()
+	quiet := time.After(Jitter(calm))
 	for {
 		select {
+		case <-quiet:
+			quiet = nil
 		case <-d.ctx.Done():
 			return
 		case e, ok := <-bus.Out():
@@ -197,6 +200,9 @@ func (d *Directory) loop(bus event.Subscription) {
 			soon, soonC = nil, nil
 		case <-d.nudge:
 		case <-tick.C:
+		}
+		if quiet != nil {
+			continue
 		}
 		// The closest peers are others once the network has doubled.
 		switch n := d.dht.RoutingTable().Size(); {
@@ -224,8 +230,8 @@ func (d *Directory) wake() {
 	}
 }
 
-// jitter is between half of a time and all of it.
-func jitter(t time.Duration) time.Duration { return t/2 + rand.N(t/2) }
+// Jitter is between half of a time and all of it.
+func Jitter(t time.Duration) time.Duration { return t/2 + rand.N(t/2) }
 
 // validator judges what the DHT carries.
 type validator struct{ d *Directory }

@@ -28,6 +28,11 @@ const (
 	lookAround = 30 * time.Second
 	settle     = 2 * time.Second
 
+	// calm is how long, at most, a node that starts puts nothing by itself: the
+	// network it sees grows by the second, and each doubling would have everything
+	// put again.
+	calm = 6 * time.Second
+
 	// lookupTimeout ends a walk to the closest peers; askTimeout one question to
 	// one peer, dialling included: dead peers take up most of a search.
 	lookupTimeout = 20 * time.Second
@@ -39,6 +44,12 @@ const (
 
 	// maxContacts is how many friends' bundles are kept and put again: 3 MB.
 	maxContacts = 256
+
+	// keepFirst is within what time a new one's bundle is first looked for, where
+	// there are fewer than keepFlock; more take longer, so that a group of a
+	// hundred costs each member no more than one lookup in half a minute.
+	keepFirst = 10 * time.Minute
+	keepFlock = 16
 
 	// maxMeetings is how many rendezvous a node keeps: one for each group and
 	// for each contact.

@@ -109,7 +109,7 @@ func (d *Directory) meetNext() time.Time {
 	if !change.After(now) {
 		change = change.Add(meetPeriod)
 	}
-	return time.Now().Add(min(jitter(republishEvery), change.Sub(now)+jitter(meetOverlap/2)))
+	return time.Now().Add(min(Jitter(republishEvery), change.Sub(now)+Jitter(meetOverlap/2)))
 }
 
 // meetDue says where it is due that this node can be reached.
@@ -142,7 +142,7 @@ func (d *Directory) meetDue() {
 		next := d.meetNext()
 		if !ok {
 			d.counts.add("rendezvous: not announced")
-			next = time.Now().Add(jitter(retryLast))
+			next = time.Now().Add(Jitter(retryLast))
 		}
 		d.mu.Lock()
 		m.busy, m.next = false, next

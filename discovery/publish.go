@@ -142,7 +142,7 @@ func (d *Directory) put(ctx context.Context, p *publication) Published {
 	p.busy = false
 	if out.Slots > 0 && out.Checked > 0 {
 		p.wait = 0
-		p.next = time.Now().Add(jitter(republishEvery))
+		p.next = time.Now().Add(Jitter(republishEvery))
 		d.counts.add("bundle published")
 	} else {
 		p.wait = min(max(2*p.wait, retryFirst), retryLast)

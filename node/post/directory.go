@@ -71,7 +71,22 @@ func (o *Office) openMail() (*mls.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.born = time.Now()
 	return k, o.c.Store.Put("", []session.Row{{Key: rowMail, Value: k.Bytes()}})
+}
+
+// newborn reports that nobody can have sealed anything to this device's mail
+// key yet: there is no need to look for it at a hundred places.
+func (o *Office) newborn() bool { return !o.born.IsZero() && time.Since(o.born) < calm }
+
+// wait lets a time pass; false if the context ended first.
+func wait(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
 }
 
 // knows says whom mailbox items are taken from at no price.
@@ -84,25 +99,28 @@ func (o *Office) knows(p peer.ID) bool {
 	return known
 }
 
-// begin joins the DHT, says that this device is there, and looks into the
-// mailbox as far back as anything may be kept.
+// begin joins the DHT, looks into the mailbox as far back as anything may be
+// kept and, after a while, says that this device is there.
 func (o *Office) begin() {
 	if o.directory == nil {
 		return
 	}
 	o.node.Errand(func(ctx context.Context) {
-		for wait := time.Second; ; wait = min(2*wait, retryEvery) {
-			if err := o.directory.Bootstrap(ctx); err == nil {
-				break
-			}
-			select {
-			case <-ctx.Done():
+		if o.newborn() && !wait(ctx, discovery.Jitter(calm)) { // nobody is known yet of whom the DHT could tell
+			return
+		}
+		for pause := time.Second; o.directory.Bootstrap(ctx) != nil; pause = min(2*pause, retryEvery) {
+			if !wait(ctx, pause) {
 				return
-			case <-time.After(wait):
+			}
+		}
+		if o.born.IsZero() {
+			o.pollNow(ctx, 0)
+			if !wait(ctx, discovery.Jitter(calm)) {
+				return
 			}
 		}
 		o.publish()
-		o.pollNow(ctx, 0)
 	})
 }
 
@@ -183,8 +201,10 @@ func (o *Office) pollAt(d session.Device) {
 		return
 	}
 	o.mu.Lock()
-	soon := time.Since(o.polled[p]) < pollPeer
-	o.polled[p] = time.Now()
+	soon := time.Since(o.polled[p]) < pollPeer || o.newborn()
+	if !soon {
+		o.polled[p] = time.Now()
+	}
 	o.mu.Unlock()
 	if soon {
 		return

@@ -24,6 +24,11 @@ const (
 	// long.
 	retryEvery = 2 * time.Minute
 	parcelLife = 14 * 24 * time.Hour
+	// calm is how long, at most, a node that starts leaves the DHT alone before it
+	// says there that it is: whoever starts it looks at it now, and after a power
+	// cut everybody starts at once. It is as long until a mail key just made may
+	// have been used.
+	calm = 6 * time.Second
 	// pollEvery is how often this device looks into its mailbox; pollDays is
 	// how many days back it then looks, as the first poll has looked further.
 	pollEvery = time.Hour

@@ -73,6 +73,7 @@ type Office struct {
 	owner     mailbox.Owner
 	mailKey   []byte // public half of the owner's
 	nudge     chan struct{}
+	born      time.Time // when the mail key was made, if that was in this run
 
 	mu          sync.Mutex
 	given       map[string]givenPackage // by row key

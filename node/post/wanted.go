@@ -59,7 +59,8 @@ func (o *Office) seekDue() {
 }
 
 // find gets a key package of every device of an account: from devices that are
-// known, else through the DHT. Each is checked to be the account's own.
+// known and, unless all of them answer, through the DHT, whose walk takes longer
+// than all the rest. Each is checked to be the account's own.
 func (o *Office) find(ctx context.Context, a session.Account) [][]byte {
 	var out [][]byte
 	have := make(map[session.Device]bool)
@@ -80,14 +81,15 @@ func (o *Office) find(ctx context.Context, a session.Account) [][]byte {
 			out = append(out, kp)
 		}
 	}
-	for _, d := range o.node.DevicesOf(a) {
+	known := o.node.DevicesOf(a)
+	for _, d := range known {
 		if id, ok := mesh.PeerOf(d); ok {
 			if kp, err := o.c.Mesh.Ask(ctx, id, "kp", d[:], packageReply); err == nil {
 				take(kp)
 			}
 		}
 	}
-	if o.directory != nil {
+	if o.directory != nil && (len(out) == 0 || len(out) < len(known)) {
 		invitees, err := o.directory.KeyPackages(ctx, record.Identity(a))
 		if err != nil {
 			o.log.Debug("the directory knows no key package", "err", err)
