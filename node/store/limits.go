@@ -4,12 +4,13 @@ import "time"
 
 const (
 	// DefaultMemTable is how many bytes of rows are gathered in memory, and in
-	// one log, before they become a table. A tenth of what badger takes for
-	// itself, since most nodes are phones' and laptops' idle processes.
-	DefaultMemTable = 16 << 20
+	// one log, before they become a table. An eighth of what badger takes for
+	// itself, since most nodes are phones' and laptops' idle processes: it is
+	// set aside whole, and the collector lets the heap grow to twice of it.
+	DefaultMemTable = 8 << 20
 
 	// batchShare is how much of the memtable one transaction may take, in
-	// percent; badger refuses more than 15. 16 MiB gives 2.2 MB, four snapshots
+	// percent; badger refuses more than 15. 8 MiB gives 1.1 MB, two snapshots
 	// of a group of a thousand; a batch of more takes several (long.go).
 	batchShare = 14
 
