@@ -213,8 +213,8 @@ type Contact struct {
 	Claims   string       `json:"claims,omitempty" doc:"The name that they give themselves, where it is another."`
 	State    ContactState `json:"state"`
 	Verified bool         `json:"verified" doc:"I have compared the words with them."`
-	Words    string       `json:"words" doc:"Words of the two account keys; both see the same."`
-	Number   string       `json:"number" doc:"The same as digits."`
+	Words    string       `json:"words" doc:"Words of the two account keys; both see the same. Empty in events and in the answer to adding one."`
+	Number   string       `json:"number" doc:"The same as digits. Empty in events and in the answer to adding one."`
 	Online   bool         `json:"online"`
 	Path     Path         `json:"path,omitempty"`
 	LastSeen time.Time    `json:"last_seen,omitzero"`

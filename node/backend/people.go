@@ -89,7 +89,7 @@ func (b *Backend) AddContact(ctx context.Context, in api.NewContact) (api.Contac
 			n.SayHello(ctx, c, card.Device)
 		})
 	}
-	return b.n.ShowContact(c), nil
+	return b.n.Sketch(c), nil
 }
 
 // card reads a link, or makes up one for somebody met in a group.
