@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/covey-p2p/covey/node/api"
 	"github.com/covey-p2p/covey/testnet"
@@ -29,62 +29,46 @@ func (n *Net) call(name string, do func(context.Context, *api.Client) error) err
 // acquaint makes one node and others contacts of each other: a link of the one,
 // used by all the others.
 func (n *Net) acquaint(name string, others []string) error {
-	var link string
-	var strangers []*Node
-	err := n.call(name, func(ctx context.Context, c *api.Client) error {
-		known, err := c.Contacts(ctx)
+	strangers := map[string]*Node{} // by account
+	for _, o := range others {
+		d, err := n.find(o)
 		if err != nil {
 			return err
 		}
-		for _, o := range others {
-			d, err := n.find(o)
+		if !n.knows[[2]string{name, o}] {
+			strangers[d.account] = d
+		}
+	}
+	if len(strangers) == 0 {
+		return nil
+	}
+	return n.call(name, func(ctx context.Context, c *api.Client) error {
+		l, err := c.NewLink(ctx, api.NewLink{Uses: len(strangers)})
+		if err != nil {
+			return err
+		}
+		err = n.each(slices.Collect(maps.Values(strangers)), func(d *Node) error {
+			_, err := d.client.AddContact(ctx, api.NewContact{Link: l.URL})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		// Its events tell who has come: no asking again and again.
+		for e, err := range c.Watch(ctx, api.WatchOptions{Types: []api.EventType{api.EventContact}}) {
 			if err != nil {
 				return err
 			}
-			if !slices.ContainsFunc(known, func(k api.Contact) bool { return k.Account == d.account && k.State == api.ContactKnown }) {
-				strangers = append(strangers, d)
+			if d := strangers[e.Contact.Account]; d != nil && e.Contact.State == api.ContactKnown {
+				n.knows[[2]string{name, d.Name}] = true
+				delete(strangers, d.account)
+			}
+			if len(strangers) == 0 {
+				return nil
 			}
 		}
-		if len(strangers) == 0 {
-			return nil
-		}
-		l, err := c.NewLink(ctx, api.NewLink{Uses: len(strangers)})
-		link = l.URL
-		return err
+		return fmt.Errorf("%d nodes did not become contacts of %s within %v", len(strangers), name, callWait)
 	})
-	if err != nil {
-		return err
-	}
-	return n.each(strangers, func(d *Node) error {
-		ctx, cancel := context.WithTimeout(n.ctx, callWait)
-		defer cancel()
-		if _, err := d.client.AddContact(ctx, api.NewContact{Link: link}); err != nil {
-			return err
-		}
-		return n.known(ctx, name, d)
-	})
-}
-
-// known waits until a node has somebody as a contact.
-func (n *Net) known(ctx context.Context, name string, who *Node) error {
-	me, err := n.find(name)
-	if err != nil {
-		return err
-	}
-	for {
-		k, err := me.client.Contact(ctx, who.account)
-		if err == nil && k.State == api.ContactKnown {
-			return nil
-		}
-		if err != nil && !errors.Is(err, api.NotFound) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("it did not become a contact of %s within %v", name, callWait)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }
 
 // Group implements [testnet.Driver].

@@ -63,6 +63,7 @@ type Net struct {
 	faults faults
 	agenda agenda
 	groups map[string]bool
+	knows  map[[2]string]bool // who has whom as a contact
 }
 
 // Node is one daemon.
@@ -92,7 +93,7 @@ func New(o Options) (*Net, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	n := &Net{opts: o, network: "testnet-" + strings.ToLower(rand.Text()[:10]), began: time.Now(), byName: map[string]*Node{}, groups: map[string]bool{}}
+	n := &Net{opts: o, network: "testnet-" + strings.ToLower(rand.Text()[:10]), began: time.Now(), byName: map[string]*Node{}, groups: map[string]bool{}, knows: map[[2]string]bool{}}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.faults.init()
 	return n, nil
