@@ -101,8 +101,13 @@ func (a *app) groupShow() *cobra.Command {
 		return a.show(g, func(w io.Writer) {
 			rows := [][]string{
 				{"name", g.Name}, {"id", g.ID}, {"state", string(g.State)}, {"you are", string(g.Role)},
-				{"epoch", epochLine(g.Group)}, {"epochs alive", fmt.Sprint(g.Alive)}, {"unread", fmt.Sprint(g.Unread)}, {"queued", fmt.Sprint(g.Queued)},
 			}
+			if g.Trouble != "" {
+				rows = append(rows, []string{"trouble", g.Trouble})
+			}
+			rows = append(rows, [][]string{
+				{"epoch", epochLine(g.Group)}, {"epochs alive", fmt.Sprint(g.Alive)}, {"unread", fmt.Sprint(g.Unread)}, {"queued", fmt.Sprint(g.Queued)},
+			}...)
 			if whole {
 				rows = append(rows, []string{"authenticator", g.Authenticator})
 			}

@@ -78,6 +78,7 @@ type Group struct {
 	ID      string     `json:"id"`
 	Name    string     `json:"name"`
 	State   GroupState `json:"state"`
+	Trouble string     `json:"trouble,omitempty" doc:"Where this node cannot take part: why, and what to do, in a sentence or two."`
 	Role    Role       `json:"role" doc:"My own."`
 	Members int        `json:"members" doc:"Accounts."`
 	Online  int        `json:"online" doc:"Accounts, other than mine, reachable now."`

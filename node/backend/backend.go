@@ -72,18 +72,13 @@ func (b *Backend) Status(ctx context.Context) (api.Status, error) {
 		s.Unread += b.unread(g, &v)
 		s.Queued += v.Waiting
 		if v.Standing != session.TakingPart && v.Why != "" {
-			s.Trouble = append(s.Trouble, api.Sentence(g.Title()+": "+v.Why))
+			s.Trouble = append(s.Trouble, "In "+g.Title()+", "+v.Why+".")
 		}
 	}
 	s.Requests = len(n.Invitations())
 	for _, c := range n.Book().Contacts() {
 		if c.State == people.Request {
 			s.Requests++
-		}
-	}
-	for _, g := range n.Groups() {
-		if v := g.View(); v.Standing == session.OnlyReading {
-			s.Trouble = append(s.Trouble, "In "+g.Title()+", "+v.Why+".")
 		}
 	}
 	return s, nil

@@ -3,6 +3,7 @@ package backend
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -52,6 +53,11 @@ func (b *Backend) showGroup(ctx context.Context, g *node.Group) (api.GroupDetail
 	}
 	if out.Name == "" {
 		out.Name = g.Title()
+	}
+	if err := b.mayAct(g); err != nil && out.State != api.GroupLeft {
+		var e *api.Error
+		errors.As(err, &e)
+		out.Trouble = e.Message + " " + e.Hint
 	}
 	for _, m := range v.Members {
 		shown := b.showMember(m)
@@ -205,7 +211,10 @@ func (b *Backend) mayAct(g *node.Group) error {
 		return nil
 	}
 	code, hint := api.CodeDenied, "Ask a member to invite you again."
-	if v.Standing == session.OnlyReading || v.Standing == session.LeftBehind {
+	switch v.Standing {
+	case session.OnlyReading:
+		code, hint = api.CodeAlarm, "Have a member remove and invite you again."
+	case session.LeftBehind:
 		code, hint = api.CodeAlarm, "`covey group why "+g.Title()+"` says more."
 	}
 	why := v.Why

@@ -91,6 +91,10 @@ func (s *Session) wish(ev Event) {
 	if s.wishes[in.ID] != nil {
 		return // asked before: one intent
 	}
+	if s.meta.Status == statusStale {
+		s.conclude(in.ID, w, StateDenied, s.meta.Why)
+		return
+	}
 	if len(s.wishes) >= maxWishes || len(w.Packages) > maxPackages || in.Name != nil && len(*in.Name) > maxNameBytes {
 		s.conclude(in.ID, w, StateDenied, "too much at once")
 		return

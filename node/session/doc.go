@@ -91,7 +91,8 @@
 // raises: so an intent that somebody kept cannot come true a second time.
 //
 // A device that finds a statement, commit or message truly signed by itself
-// that it does not remember is an old copy restored from a backup. It goes on
+// that it does not remember is an old copy restored from a backup; a driver that
+// knows it from elsewhere says so (Config.Restored). It goes on
 // reading and signs nothing, as its message keys would be used twice; it is
 // whole again once removed and added. Statements carry a count for this; of a
 // message, a good signature under an unused key is asked for, so that nobody

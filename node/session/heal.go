@@ -265,6 +265,9 @@ func (s *Session) rejoin(e Epoch, side sidecar, by Package) {
 			}
 		}
 	}
+	if s.meta.Status == statusStale {
+		s.meta.Stated += lostStatements
+	}
 	heard := s.chain.Snapshot()
 	s.forget()
 	s.become(statusMember, "")
@@ -372,5 +375,12 @@ func (s *Session) grewStale(why string) {
 		return
 	}
 	s.become(statusStale, "this device was restored from an old copy: it reads, but does not write, until it is removed and added again ("+why+")")
+	// The later copy may have entered epochs by these; a second time, message
+	// keys would be used twice there.
+	s.dropPackage()
+	if s.readmission != nil {
+		s.readmission = nil
+		s.drop(rowReadmit)
+	}
 	s.notify(Notice{Kind: NoticeTrouble, Reason: s.meta.Why})
 }

@@ -186,6 +186,9 @@ func (s *Session) takeMessage(from Peer, id EnvelopeID, h *held, e *envelope, bo
 	case errors.As(err, &far):
 		s.putAhead(from, id, e.raw, ratchet{h.id, far.Device}, far.Generation)
 		return outAhead
+	case errors.Is(err, ErrOwn) && h.past != 0: // of before this device was let in anew
+		s.count(DropOwn)
+		return outLogged
 	case errors.Is(err, ErrOwn):
 		s.grewStale("a message sent by this device that it does not remember")
 		return outLogged

@@ -178,6 +178,10 @@ const (
 const (
 	// pleaAgain is how often a stranded device repeats its Readmit.
 	pleaAgain = 30_000
+	// lostStatements is how far the count of statements is put forward once an
+	// old copy is let in anew: more than the later copy can have made, so that
+	// what comes late of it is not taken for word of yet another.
+	lostStatements = 1 << 32
 	// maxEntered bounds the Welcomes remembered as used: who was let in more
 	// often than this since then has key packages that are long gone.
 	maxEntered = 256

@@ -222,8 +222,10 @@ func (s *Session) resume() {
 	if h == nil {
 		return
 	}
-	for _, raw := range s.unpublished {
-		s.publish(raw, IntentID{})
+	if s.active() {
+		for _, raw := range s.unpublished {
+			s.publish(raw, IntentID{})
+		}
 	}
 	s.unpublished = nil
 	s.review(h)

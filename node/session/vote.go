@@ -64,6 +64,8 @@ func (s *Session) takeStatement(from Peer, body []byte, e *envelope, h *held) ou
 	}
 	s.heard(c.Device, h)
 	if c.Device == s.cfg.Self.Device && c.Count > s.meta.Stated {
+		s.meta.Stated = c.Count
+		s.saveMeta()
 		s.grewStale("a statement of this device that it does not remember")
 		return outLogged
 	}
