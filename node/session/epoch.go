@@ -106,7 +106,7 @@ func (s *Session) enter(h *held) {
 	s.saveLine(h)
 	s.saveEpoch(h, h.epoch, h.id)
 	s.saveKeys(h, must(h.keys.Save()))
-	s.saveKeys(h, []Cell{{Name: rowBranch(h.id), Value: h.branch[:]}})
+	s.saveKeys(h, []Cell{{Name: rowBranch(h.id), Value: slices.Clone(h.branch[:])}}) // erasing clears the array
 	if isAnchor(h.number) {
 		s.keepAnchor(newAnchor(h.epoch)) // and opens what later epochs say on the control plane
 		s.reread(uint32(h.number), math.MaxUint32)

@@ -92,6 +92,10 @@ func (s *Session) take(from Peer, id EnvelopeID, e *envelope) {
 
 // takeBranch opens what one epoch's branch key seals.
 func (s *Session) takeBranch(from Peer, id EnvelopeID, e *envelope, h *held) outcome {
+	if h.branch == (Key{}) {
+		s.count(DropErased)
+		return outOpaque
+	}
 	plain, ok := s.cfg.Engine.Open(h.branch, e.head, e.sealed)
 	inner, body, fits := unpad(plain)
 	if !ok || !fits || uint64(e.order) != h.number {

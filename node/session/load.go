@@ -21,7 +21,7 @@ func (s *Session) load(l *loader) {
 	s.loadTree(l)
 	s.loadLog(l)
 	s.loadAsked(l)
-	if l.err == nil && s.head() == nil {
+	if l.err == nil && s.held[s.chain.Head()] == nil {
 		l.err = fmt.Errorf("the head's state is missing")
 	}
 	s.fx = Effects{} // all of this is durable already

@@ -39,7 +39,11 @@ func (s *Session) oweAgain(id MessageID, author Device) {
 
 // moment is how long after a message of author this device acknowledges it.
 func (s *Session) moment(author Device) Time {
-	r := s.head().roster
+	h := s.head()
+	if h == nil {
+		return 0
+	}
+	r := h.roster
 	mine, ok := r.device(s.cfg.Self.Device)
 	theirs, also := r.device(author)
 	if n := len(r.leaves); ok && also && n > 2 {
@@ -82,7 +86,11 @@ func (s *Session) sayReceived() {
 // receiptTime is the pause between two receipts of a device in a group of this
 // size, and so the time in which every device has acknowledged a message.
 func (s *Session) receiptTime() Time {
-	return max(receiptWait, Time(len(s.head().roster.leaves))*receiptShare)
+	h := s.head()
+	if h == nil {
+		return receiptWait
+	}
+	return max(receiptWait, Time(len(h.roster.leaves))*receiptShare)
 }
 
 // takeReceipt notes that a device has messages of mine.

@@ -154,6 +154,9 @@ func Load(cfg Config, now Time, rows []Row) (*Session, Effects, error) {
 	if cfg.Restored != "" { // before anything is said again
 		s.grewStale(cfg.Restored)
 	}
+	if h := s.head(); (h == nil || h.epoch == nil) && s.active() {
+		s.grewStale("the keys of the epoch it is in were erased since")
+	}
 	s.resume()
 	return s, s.finish(), nil
 }

@@ -288,8 +288,14 @@ func (s *Session) finish() Effects {
 // Group is the group's id.
 func (s *Session) Group() GroupID { return s.group }
 
-// head is the state I act in.
-func (s *Session) head() *held { return s.held[s.chain.Head()] }
+// head is the state I act in; nil where it cannot be read, as in an old copy
+// whose keys have been erased since.
+func (s *Session) head() *held {
+	if h := s.held[s.chain.Head()]; h != nil && h.roster != nil {
+		return h
+	}
+	return nil
+}
 
 // active reports whether this device may sign anything.
 func (s *Session) active() bool { return s.meta.Status == statusMember }

@@ -313,6 +313,9 @@ func (s *Session) settleAt() Time {
 // there is nobody to wait for.
 func (s *Session) alone() bool {
 	h := s.head()
+	if h == nil {
+		return true
+	}
 	p := s.held[h.parent]
 	return len(h.roster.accounts) == 1 && (p == nil || p.roster == nil || len(p.roster.accounts) == 1)
 }
