@@ -249,6 +249,18 @@ func (w *World) agreed() bool {
 // parts numbers the connected parts of the network by their first node.
 func (w *World) parts() []int {
 	part := make([]int, len(w.nodes))
+	if len(w.net.cuts) == 0 { // all who run reach each other
+		first := -1
+		for i, n := range w.nodes {
+			if part[i] = i; n.up {
+				if first < 0 {
+					first = i
+				}
+				part[i] = first
+			}
+		}
+		return part
+	}
 	for i := range part {
 		part[i] = -1
 	}
