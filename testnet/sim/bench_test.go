@@ -21,7 +21,8 @@ func BenchmarkChat(b *testing.B) {
 				}
 				b.Log(p)
 				virtual, wall = virtual+p.Virtual.Seconds(), wall+p.Wall.Seconds()
-				b.ReportMetric(float64(p.BytesPerNode), "B/node")
+				b.ReportMetric(float64(p.BytesFormed), "B/node-formed")
+				b.ReportMetric(float64(p.BytesPerNode), "B/node-after")
 			}
 			b.ReportMetric(virtual/wall, "virtual-s/s")
 		})

@@ -24,12 +24,14 @@ type Pace struct {
 	Events, Messages  int           // in that time
 	Read, Should      int           // messages read, and those to be read
 	Packets, BytesNet int
-	BytesPerNode      int // of heap, at the end, engine states and all else
+	// Heap of the process for each node, engine states and disks and all: when
+	// the groups had just been formed, and at the end.
+	BytesFormed, BytesPerNode int
 }
 
 func (p Pace) String() string {
-	return fmt.Sprintf("%5d nodes in %3d groups: %6.0f virtual seconds a second (%v in %.1fs), %3.0f kB a node, %d events at %.1f µs, %d messages, %d of %d read",
-		p.Nodes, p.Groups, p.Virtual.Seconds()/p.Wall.Seconds(), p.Virtual, p.Wall.Seconds(), float64(p.BytesPerNode)/1000,
+	return fmt.Sprintf("%5d nodes in %3d groups: %6.0f virtual seconds a second (%v in %.1fs), %.0f kB a node (%.0f when formed), %d events at %.1f µs, %d messages, %d of %d read",
+		p.Nodes, p.Groups, p.Virtual.Seconds()/p.Wall.Seconds(), p.Virtual, p.Wall.Seconds(), float64(p.BytesPerNode)/1000, float64(p.BytesFormed)/1000,
 		p.Events, float64(p.Wall.Microseconds())/float64(max(1, p.Events)), p.Messages, p.Read, p.Should)
 }
 
@@ -47,6 +49,7 @@ func (c Chat) Run() (Pace, error) {
 		return p, err
 	}
 	p.Formed, p.Groups = time.Since(began), len(groups)
+	p.BytesFormed = (heap() - before) / c.Nodes
 	began, p.Events, p.Packets, p.BytesNet = time.Now(), w.Events(), w.Stats().Packets, w.Stats().Bytes
 	luck := w.Luck("chat")
 	for at := time.Duration(0); ; {

@@ -19,6 +19,9 @@ type Disk struct {
 	limit  int  // above this a batch fails with ErrDiskFull; zero: no limit
 	lying  bool // batches say they are durable and are not
 	undo   []undo
+	// keys has one copy of each envelope's key for all disks of a world: every
+	// member of a group logs the same.
+	keys map[string]string
 }
 
 // row is a value, readable while its wrapping key lives. A copy of a row, as
@@ -50,8 +53,21 @@ var (
 	ErrDamaged  = errors.New("row damaged")
 )
 
-func newDisk() *Disk {
-	return &Disk{groups: map[string]map[string]row{}, wraps: map[wrapName]*wrapKey{}}
+func newDisk(keys map[string]string) *Disk {
+	return &Disk{groups: map[string]map[string]row{}, wraps: map[wrapName]*wrapKey{}, keys: keys}
+}
+
+// shared is the one copy of a key that other disks have too.
+func (d *Disk) shared(key string) string {
+	if session.KindOfRow(key) != session.RowKeyOnly {
+		return key
+	}
+	one, ok := d.keys[key]
+	if !ok {
+		one = key
+		d.keys[key] = key
+	}
+	return one
 }
 
 // put makes a batch durable: all of it or, with an error, none of it. The
@@ -84,7 +100,7 @@ func (d *Disk) put(group string, batch []session.Row) error {
 			continue
 		}
 		d.size += len(r.Key) + len(r.Value)
-		rows[r.Key] = row{value: r.Value, wrap: d.wrap(group, r.Wrap)}
+		rows[d.shared(r.Key)] = row{value: r.Value, wrap: d.wrap(group, r.Wrap)}
 	}
 	if d.lying {
 		d.undo = append(d.undo, back)
@@ -171,7 +187,7 @@ func (d *Disk) crash(luck *Rand) (lost int) {
 // copyRows is a backup of the rows. The wrapping keys are not in it: they live
 // in a file of their own that is overwritten in place.
 func (d *Disk) copyRows() *Disk {
-	c := &Disk{groups: map[string]map[string]row{}, wraps: d.wraps, writes: d.writes, size: d.size, limit: d.limit}
+	c := &Disk{groups: map[string]map[string]row{}, wraps: d.wraps, writes: d.writes, size: d.size, limit: d.limit, keys: d.keys}
 	for group, rows := range d.groups {
 		c.groups[group] = map[string]row{}
 		for key, r := range rows {

@@ -53,6 +53,7 @@ type World struct {
 	names   map[session.Account]string // account → name
 	devices map[session.Device]*node
 	people  map[string][]*node // account name → its devices
+	keys    map[string]string  // of rows that many disks have
 	quick   bool
 	texts   int // handed out, for unique bodies
 	intents int
@@ -79,7 +80,7 @@ func New(o Options) *World {
 	w := &World{
 		Book: check.New(), seed: o.Seed, trace: newTrace(o.Trace, o.Digest), engine: o.Engine, rule: o.Rule, cost: o.Cost, quick: o.Quick,
 		byName: map[string]*node{}, topics: map[string]*topic{}, groups: map[string]*Group{},
-		names: map[session.Account]string{}, devices: map[session.Device]*node{}, people: map[string][]*node{},
+		names: map[session.Account]string{}, devices: map[session.Device]*node{}, people: map[string][]*node{}, keys: map[string]string{},
 	}
 	w.net = newNetwork(w, o.Link)
 	return w
