@@ -365,6 +365,7 @@ func (s *Session) forget() {
 	s.gaps = n.gaps
 	s.pacing = pacing{}
 	s.meta.Voted = EpochID{}
+	s.meta.Turn++
 }
 
 // grewStale finds that this device's rows are an old copy: something that only

@@ -73,6 +73,9 @@ const (
 	settleAfter = 1000
 	// settleCap ends the wait under a stream of rivals.
 	settleCap = 3000
+	// ackAfter is how long a device waits, before it says that it has seen where
+	// all stand, for a vote of its own that says so too.
+	ackAfter = 2 * settleAfter
 	// slotDelay is what each member ahead in slot order adds to the wait
 	// before committing: one gossip hop to all.
 	slotDelay = 400

@@ -149,6 +149,14 @@ func (s *Session) loadLog(l *loader) {
 		s.set.Add(item(id, entry.order))
 		s.logBytes += int(entry.size)
 	})
+	l.each("stance/", func(key string) {
+		var d Device
+		var st stance
+		l.id(key, d[:])
+		l.read(key, &st)
+		s.stances[d] = st
+	})
+	s.stirred = true
 	l.each("unread/", func(key string) {
 		var id EnvelopeID
 		var order uint32

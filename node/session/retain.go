@@ -5,14 +5,13 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-
-	"github.com/covey-p2p/covey/consensus"
 )
 
 // What is kept, why, and when it goes:
 //
-//	state     to enter another child of an epoch: until every account that
-//	          votes there stands below one child, or the head is a window ahead
+//	state     to enter another child of an epoch: until all who vote there
+//	          have said that all stand below one child (agree.go), or the head
+//	          is a window ahead
 //	keys      to read late messages of an epoch: as long, or readEpochs
 //	outbox    a message of mine: until every device has it, or its epoch is out
 //	          of any fork's reach
@@ -78,42 +77,6 @@ func (s *Session) keepFrom(h *held) EpochID {
 		id = into.Parent
 	}
 	return keep
-}
-
-// agreedOn reports that nobody who is left to ask could still turn the parent
-// of into another way: all its voters that are in the child said that they
-// stand at or below it, and they are most. (Whom the child removed is not asked:
-// alone against all others its word does not weigh enough.)
-func (s *Session) agreedOn(into *consensus.Candidate) bool {
-	all := s.chain.Electors(into.Parent)
-	if 2*s.chain.Weight(into.ID) <= len(all) {
-		return false // who stands below the child weighs on it: too few do
-	}
-	h := s.held[into.Child.ID]
-	if h != nil && h.holdout != (Account{}) && !s.standsBelow(h.holdout, into.Child.ID) {
-		return false
-	}
-	stand := 0
-	for _, a := range all {
-		if _, in := slices.BinarySearchFunc(into.Child.Roster, a, compareAccount); !in {
-			continue
-		}
-		if !s.standsBelow(a, into.Child.ID) {
-			if h != nil {
-				h.holdout = a
-			}
-			return false
-		}
-		stand++
-	}
-	return 2*stand > len(all)
-}
-
-// standsBelow reports that an account has voted and stands at or below an epoch.
-func (s *Session) standsBelow(a Account, id EpochID) bool {
-	at, ok := s.chain.Standing(a)
-	_, spoke := s.lastVote[a]
-	return ok && spoke && s.chain.Within(at, id)
 }
 
 // aged reports that an epoch on the head's path came so long ago that its

@@ -35,6 +35,7 @@ func rowWish(id IntentID) string      { return "wish/" + hex.EncodeToString(id[:
 func rowPool(id IntentID) string      { return "pool/" + hex.EncodeToString(id[:]) }
 func rowOut(id MessageID) string      { return "out/" + hex.EncodeToString(id[:]) }
 func rowUnread(id EnvelopeID) string  { return "unread/" + hex.EncodeToString(id[:]) }
+func rowStance(d Device) string       { return "stance/" + hex.EncodeToString(d[:]) }
 func rowHistory(seq uint64) string    { return fmt.Sprintf("log/%016x", seq) }
 
 func rowVote(a Account, d Device, seq uint64, head EpochID) string {

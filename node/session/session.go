@@ -91,6 +91,8 @@ type Session struct {
 	carriedBy   map[CommitID][]intent
 	exits       map[CommitID]bool // commits that take this device out
 	lastVote    map[Account]consensus.Vote
+	stances     map[Device]stance
+	ackAt       Time                 // when what I have seen of the others is said; zero: it is said
 	voteRows    map[Account][]string // durable rows of votes, oldest first
 	met         map[Account]int      // in how many epochs of the tree
 	unopenable  map[CommitID]bool    // commits whose path this device cannot open
@@ -136,6 +138,7 @@ type meta struct {
 	Status  status  `cbor:"9,keyasint"`
 	Why     string  `cbor:"10,keyasint,omitempty"`
 	VoteSeq uint64  `cbor:"11,keyasint"`
+	Turn    uint64  `cbor:"20,keyasint"` // how often my votes left a line
 	Stated  uint64  `cbor:"18,keyasint"` // statements of mine so far
 	Head    EpochID `cbor:"15,keyasint"` // as the faces were told
 	Sent    uint64  `cbor:"14,keyasint"` // messages of mine so far
@@ -170,7 +173,7 @@ func newSession(cfg Config, group GroupID, now Time) *Session {
 		log: map[EnvelopeID]logged{}, unread: map[EnvelopeID]uint32{}, peers: map[Peer]*peer{}, lastHeard: map[Device]Time{},
 		own: map[EpochID]CommitID{}, wishes: map[IntentID]*wish{}, pool: map[IntentID]*pooled{},
 		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
-		lastVote: map[Account]consensus.Vote{}, voteRows: map[Account][]string{}, met: map[Account]int{}, unopenable: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
+		lastVote: map[Account]consensus.Vote{}, stances: map[Device]stance{}, voteRows: map[Account][]string{}, met: map[Account]int{}, unopenable: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
 		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{},
 		parked: newParking(), ahead: newAhead(), refused: newMemory[EnvelopeID](maxRefused), counts: Counts{},
 		meta: meta{Version: metaVersion, Group: group, Device: cfg.Self.Device},
@@ -272,6 +275,7 @@ func (s *Session) finish() Effects {
 	s.receipts()
 	s.chase()
 	s.press()
+	s.acknowledge()
 	s.reap()
 	s.trim()
 	s.remind()

@@ -12,6 +12,9 @@ func (s *Session) trim() {
 	}
 	s.trimmed = s.now
 	s.trimTree()
+	if s.head() != nil && s.meta.Status == statusMember {
+		s.dropStances()
+	}
 	floor := s.meta.Floor
 	for _, h := range s.held {
 		if h.since+logKeep < s.now {

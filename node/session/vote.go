@@ -15,6 +15,10 @@ type ballot struct {
 	Head   EpochID `cbor:"1,keyasint"`
 	Number uint64  `cbor:"2,keyasint"`
 	Seq    uint64  `cbor:"3,keyasint"`
+	// What it has seen of the others (agree.go).
+	Turn uint64   `cbor:"4,keyasint,omitempty"`
+	Seen EpochID  `cbor:"5,keyasint"`
+	Sum  [32]byte `cbor:"6,keyasint"`
 }
 
 // heading is a commit known by its author's word alone.
@@ -153,6 +157,7 @@ func (s *Session) takeVote(account Account, c *control) outcome {
 		}
 	}
 	s.hear(v)
+	s.takeStance(c.Device, account, stance{b.Head, c.Count, b.Turn, b.Seen, b.Sum})
 	s.arrived(c.Device, b.Head)
 	return outLogged
 }
@@ -355,12 +360,12 @@ func (s *Session) vote(h *held) {
 	if !ok || !s.eligible(h) {
 		return
 	}
-	s.meta.Voted, s.meta.VoteSeq = h.id, seq
-	s.saveMeta()
-	s.hear(consensus.Vote{Account: s.cfg.Self.Account, Device: s.cfg.Self.Device, Seq: seq, Head: h.id})
-	if !s.alone() {
-		s.publishOwn(s.sealControl(s.state(controlVote, ballot{h.id, h.number, seq})))
+	if s.meta.Voted != (EpochID{}) && !s.chain.Within(h.id, s.meta.Voted) {
+		s.meta.Turn++
 	}
+	s.meta.Voted, s.meta.VoteSeq = h.id, seq
+	s.hear(consensus.Vote{Account: s.cfg.Self.Account, Device: s.cfg.Self.Device, Seq: seq, Head: h.id})
+	s.stand(h) // saves meta
 }
 
 // endProbation lets a newcomer vote once most of those who could vote on the
