@@ -211,6 +211,7 @@ func (s *Session) loadAsked(l *loader) {
 		l.id(key, id[:])
 		l.read(key, m)
 		s.outbox[id] = m
+		s.pressBy(s.now + pressAfter)
 	})
 }
 

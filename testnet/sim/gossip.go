@@ -56,6 +56,15 @@ func (t *topic) subscribe(i int) {
 	t.grow(i)
 	t.subs.add(i)
 	t.changed()
+	if len(t.mesh[i]) == 0 {
+		return
+	}
+	t.w.queue.push(t.w.now, classWork, func() { // restarted before anybody noticed: its links are made anew
+		for _, j := range t.mesh[i] {
+			t.w.peer(i, t.name, j, true)
+			t.w.peer(j, t.name, i, true)
+		}
+	})
 }
 
 // leave takes a node that runs no session here off the topic.
