@@ -48,7 +48,7 @@
 // window is let in again by a fresh key package (heal.go).
 //
 // Read in this order: event.go, effect.go, session.go, envelope.go, inbox.go,
-// epoch.go, policy.go, intent.go, commit.go, vote.go, move.go, outbox.go,
+// epoch.go, policy.go, intent.go, commit.go, vote.go, agree.go, move.go, outbox.go,
 // retain.go, heal.go, engine.go.
 //
 // # What others see
@@ -107,9 +107,14 @@
 // its parent is written once. Each epoch's secrets and each epoch's message
 // keys have a wrapping key of their own that Effects.Erase ends.
 //
-// Erasure does not wait for the window where it need not: once every voter that
-// the child kept stands at or below it, and they are most, no rival can win, and
-// the parent's secrets go. With everybody online this is one settle time.
+// Erasure does not wait for the window where it need not. That the latest votes
+// of all stand at or below a child is not enough: votes cross, and two members
+// may each erase the branch that the other has just moved to. So votes carry
+// where their maker has seen all stand, and at which turns, and the parent's
+// secrets go when all devices have said the same; agree.go has the argument.
+// With everybody online that is a settle time and two seconds more, or the next
+// vote. Its price is that a device which sleeps, even an account's second, lets
+// nobody erase before the window does; it might wake and vote for what it knew.
 //
 // # What is not promised
 //
