@@ -438,7 +438,8 @@ func (s *Session) unpark(tag Tag) {
 // waited may be of epochs that it was not in and never will be.
 func (s *Session) unparkAll() {
 	for _, id := range slices.Clone(s.parked.order) {
-		w := s.parked.remove(id)
-		s.receive(w.from, w.raw)
+		if w := s.parked.remove(id); w != nil { // else one before it took it along
+			s.receive(w.from, w.raw)
+		}
 	}
 }
