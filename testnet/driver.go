@@ -32,7 +32,8 @@ type Driver interface {
 	Heal(name string) error
 	// Link changes one property of all links, or of those from one node to
 	// another: latency (a distribution), loss, dup, reorder (probabilities),
-	// bandwidth (bytes a second).
+	// bandwidth (bytes a second). The topology, of all links only, says which
+	// nodes connect at all.
 	Link(property, value, from, to string) error
 
 	// Fate loses or doubles the nth packet of a link, whatever chance says.

@@ -32,6 +32,9 @@ func init() { // a map that refers to itself through Verb.check
 		"dup":       linkVerb("dup", "PROBABILITY"),
 		"reorder":   linkVerb("reorder", "PROBABILITY"),
 		"bandwidth": linkVerb("bandwidth", "BYTES"),
+		"topology": {1, 1, "topology full|ring(K)|random(K)|clusters(N,B)|edges(A-B,…)", func(d Driver, v Verb) error {
+			return d.Link("topology", v.arg(0), "", "")
+		}},
 
 		"kill": {1, 1, "kill NODE", func(d Driver, v Verb) error { return d.Kill(v.arg(0)) }},
 		"crash": {3, 3, "crash NODE POINT COUNT", func(d Driver, v Verb) error {

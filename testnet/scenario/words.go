@@ -1,9 +1,15 @@
 package scenario
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.starlark.net/starlark"
@@ -44,6 +50,15 @@ func (c churn) Type() string          { return "trace" }
 func (c churn) Freeze()               {}
 func (c churn) Truth() starlark.Bool  { return true }
 func (c churn) Hash() (uint32, error) { return 0, fmt.Errorf("a trace is no key") }
+
+// topology says which nodes connect to which.
+type topology struct{ text string }
+
+func (t *topology) String() string        { return t.text }
+func (t *topology) Type() string          { return "topology" }
+func (t *topology) Freeze()               {}
+func (t *topology) Truth() starlark.Bool  { return true }
+func (t *topology) Hash() (uint32, error) { return 0, fmt.Errorf("a topology is no key") }
 
 // weibullShape is that of session lengths measured in peer-to-peer networks
 // (Stutzbach and Rejaie, IMC 2006: between 0.34 and 0.59).
@@ -88,6 +103,7 @@ func (f *File) builtins() starlark.StringDict {
 		return &change{verb: "rename", args: []string{name}}, err
 	})
 	f.distributions(add)
+	f.topologies(add)
 	return made
 }
 
@@ -151,23 +167,88 @@ func (f *File) distributions(add func(string, func(starlark.Tuple, []starlark.Tu
 	add("csv", f.measured)
 }
 
+func (f *File) topologies(add func(string, func(starlark.Tuple, []starlark.Tuple) (starlark.Value, error))) {
+	shape := func(name string, params ...string) {
+		add(name, func(args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
+			numbers, pairs, text := make([]int, len(params)), []any{}, []string{}
+			for i, p := range params {
+				pairs = append(pairs, p, &numbers[i])
+			}
+			if err := starlark.UnpackArgs(name, args, kw, pairs...); err != nil {
+				return nil, err
+			}
+			for _, n := range numbers {
+				text = append(text, strconv.Itoa(n))
+			}
+			if len(text) == 0 {
+				return &topology{name}, nil
+			}
+			return &topology{name + "(" + strings.Join(text, ",") + ")"}, nil
+		})
+	}
+	shape("full")
+	shape("ring", "k")
+	shape("random", "k")
+	shape("clusters", "n", "bridges")
+	add("edges", func(args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
+		var name string
+		if err := starlark.UnpackArgs("edges", args, kw, "csv", &name); err != nil {
+			return nil, err
+		}
+		rows, err := f.table(name)
+		var list []string
+		for i, row := range rows {
+			if len(row) != 2 {
+				return nil, fmt.Errorf("%s:%d: a line is two nodes: n1,n2", name, i+1)
+			}
+			list = append(list, row[0]+"-"+row[1])
+		}
+		return &topology{"edges(" + strings.Join(list, ",") + ")"}, err
+	})
+}
+
+// beside reads a file that lies beside the scenario, and notes its hash.
+func (f *File) beside(name string) ([]byte, error) {
+	root, err := os.OpenRoot(filepath.Dir(f.Path))
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	b, err := root.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: it is looked for beside the scenario, and cannot be read there", name)
+	}
+	sum := sha256.Sum256(b)
+	f.Files[name] = hex.EncodeToString(sum[:])
+	return b, nil
+}
+
+// table reads a CSV file, without its comments.
+func (f *File) table(name string) ([][]string, error) {
+	b, err := f.beside(name)
+	if err != nil {
+		return nil, err
+	}
+	r := csv.NewReader(bytes.NewReader(b))
+	r.Comment, r.FieldsPerRecord, r.TrimLeadingSpace = '#', -1, true
+	rows, err := r.ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return rows, nil
+}
+
 // measured reads a distribution from a file beside the scenario.
 func (f *File) measured(args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
 	var name string
 	if err := starlark.UnpackArgs("csv", args, kw, "file", &name); err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(filepath.Dir(f.Path))
+	b, err := f.beside(name)
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
-	file, err := root.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("%s: it is looked for beside the scenario", name)
-	}
-	defer file.Close()
-	d, err := sim.ReadCSV(name, file)
+	d, err := sim.ReadCSV(name, bytes.NewReader(b))
 	return dist{d}, err
 }
 

@@ -64,7 +64,7 @@ var worldVerbs map[string]verb[*world]
 
 func init() { // a table that its own functions reach
 	worldVerbs = map[string]verb[*world]{
-		"nodes": (*world).addNodes, "net": (*world).net, "wait": (*world).wait, "settle": (*world).settle,
+		"nodes": (*world).addNodes, "net": (*world).net, "links": (*world).links, "wait": (*world).wait, "settle": (*world).settle,
 		"at": (*world).at, "every": (*world).every, "partition": (*world).partition, "heal": (*world).heal,
 		"traffic": (*world).traffic, "churn": (*world).churn, "never": (*world).never, "eventually": (*world).eventually,
 		"expect": (*world).expect, "measure": (*world).measure, "param": (*world).param, "now": (*world).now,
@@ -115,8 +115,9 @@ func (w *world) addNodes(_ *starlark.Thread, args starlark.Tuple, kw []starlark.
 // net sets properties of all links, or of those between two nodes.
 func (w *world) net(_ *starlark.Thread, args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
 	var latency, loss, dup, reorder, bandwidth starlark.Value
+	var shape *topology
 	var from, to *nodeValue
-	if err := starlark.UnpackArgs("net", args, kw, "latency?", &latency, "loss?", &loss, "dup?", &dup, "reorder?", &reorder, "bandwidth?", &bandwidth, "from_?", &from, "to?", &to); err != nil {
+	if err := starlark.UnpackArgs("net", args, kw, "latency?", &latency, "loss?", &loss, "dup?", &dup, "reorder?", &reorder, "bandwidth?", &bandwidth, "topology?", &shape, "from_?", &from, "to?", &to); err != nil {
 		return nil, err
 	}
 	var a, b string
@@ -130,8 +131,13 @@ func (w *world) net(_ *starlark.Thread, args starlark.Tuple, kw []starlark.Tuple
 		if err != nil {
 			return nil, fmt.Errorf("net: latency: %w", err)
 		}
-		if err := w.link("latency", d.Dist, a, b); err != nil {
-			return nil, err
+		if err := w.stage.Link("latency", d.String(), a, b); err != nil {
+			return nil, fmt.Errorf("net: %w", err)
+		}
+	}
+	if shape != nil {
+		if err := w.stage.Link("topology", shape.text, a, b); err != nil {
+			return nil, fmt.Errorf("net: %w", err)
 		}
 	}
 	for _, p := range []struct {
@@ -152,22 +158,33 @@ func (w *world) net(_ *starlark.Thread, args starlark.Tuple, kw []starlark.Tuple
 	return nil, nil
 }
 
-// link sets a latency. A measured distribution has no text form that every
-// stage reads, so it is handed over as a value where the stage takes one.
-func (w *world) link(property string, d sim.Dist, from, to string) error {
-	if e, ok := d.(sim.Empirical); ok {
-		s, ok := w.stage.(interface {
-			Latency(d sim.Dist, from, to string) error
-		})
-		if !ok {
-			return fmt.Errorf("net: real nodes take no measured distribution; %s has a median of %v", e.Name, e.Median())
+// links gives single links what a file beside the scenario says: a line each,
+// from, to, latency and, where there is a fourth, loss.
+func (w *world) links(_ *starlark.Thread, args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
+	var name string
+	if err := starlark.UnpackArgs("links", args, kw, "csv", &name); err != nil {
+		return nil, err
+	}
+	rows, err := w.run.file.table(name)
+	if err != nil {
+		return nil, fmt.Errorf("links: %w", err)
+	}
+	for i, row := range rows {
+		if len(row) < 3 || len(row) > 4 {
+			return nil, fmt.Errorf("links: %s:%d: a line is from,to,latency or from,to,latency,loss", name, i+1)
 		}
-		return s.Latency(d, from, to)
+		if i == 0 && w.nodes[row[0]] == nil && row[0] == "from" {
+			continue
+		}
+		err := w.stage.Link("latency", row[2], row[0], row[1])
+		if err == nil && len(row) == 4 {
+			err = w.stage.Link("loss", row[3], row[0], row[1])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("links: %s:%d: %w", name, i+1, err)
+		}
 	}
-	if err := w.stage.Link(property, d.String(), from, to); err != nil {
-		return fmt.Errorf("net: %w", err)
-	}
-	return nil
+	return nil, nil
 }
 
 func (w *world) wait(t *starlark.Thread, args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {

@@ -39,11 +39,9 @@ type Weibull struct {
 	Shape float64
 }
 
-// Empirical draws one of the measured values; sorted, never empty.
-type Empirical struct {
-	Name   string
-	Values []time.Duration
-}
+// Empirical draws one of the measured values; sorted, never empty. Its text
+// carries them all, so a transcript needs no file beside it.
+type Empirical struct{ Values []time.Duration }
 
 // z99 is the 99th percentile of the standard normal distribution.
 const z99 = 2.3263478740408408
@@ -88,12 +86,19 @@ func (d Weibull) String() string { return fmt.Sprintf("weibull(%v,%v)", d.Scale,
 
 func (d Empirical) Sample(r *Rand) time.Duration { return d.Values[r.IntN(len(d.Values))] }
 func (d Empirical) Median() time.Duration        { return d.Values[len(d.Values)/2] }
-func (d Empirical) String() string               { return "csv(" + d.Name + ")" }
+func (d Empirical) String() string {
+	values := make([]string, len(d.Values))
+	for i, v := range d.Values {
+		values[i] = v.String()
+	}
+	return "measured(" + strings.Join(values, ",") + ")"
+}
 
 // ReadCSV takes the last column of each line as a duration: "60ms", or a bare
-// number of milliseconds. A first line that is neither is a heading.
+// number of milliseconds. A first line that is neither is a heading. Of more
+// than maxMeasured values that many quantiles are kept.
 func ReadCSV(name string, r io.Reader) (Empirical, error) {
-	d := Empirical{Name: name}
+	var d Empirical
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
 		text := strings.TrimSpace(lines.Text())
@@ -119,6 +124,13 @@ func ReadCSV(name string, r io.Reader) (Empirical, error) {
 		return Empirical{}, fmt.Errorf("%s: no values", name)
 	}
 	slices.Sort(d.Values)
+	if n := len(d.Values); n > maxMeasured {
+		thin := make([]time.Duration, maxMeasured)
+		for i := range thin {
+			thin[i] = d.Values[(2*i+1)*n/(2*maxMeasured)]
+		}
+		d.Values = thin
+	}
 	return d, nil
 }
 
@@ -127,6 +139,19 @@ func parseDuration(s string) (time.Duration, error) {
 		return time.Duration(ms * float64(time.Millisecond)), nil
 	}
 	return time.ParseDuration(s)
+}
+
+func parseMeasured(args []string) (Dist, error) {
+	var d Empirical
+	for _, a := range args {
+		v, err := parseDuration(a)
+		if err != nil || v < 0 || len(args) > maxMeasured {
+			return nil, fmt.Errorf("measured: %q is no duration, or there are more than %d", a, maxMeasured)
+		}
+		d.Values = append(d.Values, v)
+	}
+	slices.Sort(d.Values)
+	return d, nil
 }
 
 // ParseDist reads what String writes: 20ms, uniform(10ms,2s),
@@ -141,9 +166,12 @@ func ParseDist(s string) (Dist, error) {
 		return Constant(v), nil
 	}
 	args := strings.Split(strings.TrimSuffix(rest, ")"), ",")
+	if name == "measured" {
+		return parseMeasured(args)
+	}
 	want := map[string]int{"uniform": 2, "lognormal": 2, "exponential": 1, "weibull": 2}[name]
 	if want == 0 || len(args) != want {
-		return nil, fmt.Errorf("%q: want uniform(a,b), lognormal(median,p99), exponential(mean) or weibull(scale,shape)", s)
+		return nil, fmt.Errorf("%q: want uniform(a,b), lognormal(median,p99), exponential(mean), weibull(scale,shape) or measured(a,b,…)", s)
 	}
 	var v [2]time.Duration
 	for i, arg := range args {

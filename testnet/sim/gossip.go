@@ -167,7 +167,7 @@ func (t *topic) offer(p *post) {
 				continue
 			}
 			for _, from := range online {
-				if p.seen.has(from) && luck.Chance(chance) && t.w.net.open(from, to) && t.w.net.open(to, from) {
+				if p.seen.has(from) && luck.Chance(chance) && t.w.net.canDial(from, to) {
 					t.ask(p, from, to)
 					break
 				}
@@ -244,6 +244,9 @@ func (t *topic) upkeep() {
 		} else if n < meshHigh {
 			want = 1
 		}
+		if t.w.net.visible != nil { // a topology is the overlay, whole
+			want = len(online)
+		}
 		t.meet(i, online, want, luck)
 	}
 }
@@ -252,7 +255,7 @@ func (t *topic) upkeep() {
 func (t *topic) release() {
 	for i := range t.mesh {
 		for _, j := range slices.Clone(t.mesh[i]) {
-			if i < j && !t.w.net.open(i, j) && !t.w.net.open(j, i) {
+			if i < j && (!t.w.net.open(i, j) && !t.w.net.open(j, i) || !t.w.net.allowed(i, j)) {
 				t.mesh[i] = drop(t.mesh[i], j)
 				t.mesh[j] = drop(t.mesh[j], i)
 				t.lost[i], t.lost[j] = insert(t.lost[i], j), insert(t.lost[j], i)
@@ -267,7 +270,7 @@ func (t *topic) release() {
 func (t *topic) retake(online []int) {
 	for _, i := range online {
 		for _, j := range slices.Clone(t.lost[i]) {
-			if i < j && t.w.net.open(i, j) && t.w.net.open(j, i) {
+			if i < j && t.w.net.canDial(i, j) {
 				t.join(i, j)
 			}
 		}
@@ -281,7 +284,7 @@ func (t *topic) meet(i int, online []int, want int, luck *Rand) {
 	}
 	var can []int
 	for _, j := range online {
-		if j != i && len(t.mesh[j]) < meshHigh && !slices.Contains(t.mesh[i], j) && t.w.net.canDial(i, j) {
+		if j != i && (len(t.mesh[j]) < meshHigh || t.w.net.visible != nil) && !slices.Contains(t.mesh[i], j) && t.w.net.canDial(i, j) {
 			can = append(can, j)
 		}
 	}
@@ -302,8 +305,10 @@ func (t *topic) join(i, j int) {
 // canDial says whether two nodes can make a connection: both ways, over the
 // topology if there is one.
 func (n *network) canDial(a, b int) bool {
-	return n.open(a, b) && n.open(b, a) && (n.visible == nil || n.visible(a, b))
+	return n.open(a, b) && n.open(b, a) && n.allowed(a, b)
 }
+
+func (n *network) allowed(a, b int) bool { return n.visible == nil || n.visible(a, b) }
 
 // netChanged follows any change of who can reach whom.
 func (w *World) netChanged() {

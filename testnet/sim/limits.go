@@ -7,6 +7,9 @@ const (
 	// maxCSV values of a measured distribution: chosen arbitrarily, above any
 	// published latency table we know of.
 	maxCSV = 1 << 20
+	// maxMeasured of them are kept, and stand in transcripts: a line of some
+	// 40 kB at most, and no percentile anybody reports is off by more than 1/8192.
+	maxMeasured = 4096
 	// maxNodes in a world: the largest of the scaling series, 10,000, with
 	// room; node sets are bit sets of this length.
 	maxNodes = 1 << 14

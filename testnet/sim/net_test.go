@@ -45,14 +45,11 @@ func TestDistributions(t *testing.T) {
 				t.Errorf("%v: 99th percentile %v", d, p99)
 			}
 		}
-		if _, named := d.(Empirical); named {
-			continue
-		}
-		if back, err := ParseDist(d.String()); err != nil || back != d {
+		if back, err := ParseDist(d.String()); err != nil || back.String() != d.String() {
 			t.Errorf("%v reads back as %v, %v", d, back, err)
 		}
 	}
-	for _, bad := range []string{"fast", "uniform(1ms)", "lognormal(5ms,1ms)", "weibull(1s,0)", "-3ms", "uniform(a,b)"} {
+	for _, bad := range []string{"fast", "uniform(1ms)", "lognormal(5ms,1ms)", "weibull(1s,0)", "-3ms", "uniform(a,b)", "measured(1ms,x)", "measured()"} {
 		if d, err := ParseDist(bad); err == nil {
 			t.Errorf("%q is read as %v", bad, d)
 		}

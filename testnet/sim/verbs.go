@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -293,6 +294,12 @@ func (w *World) Heal(name string) error {
 
 // Link implements [testnet.Driver].
 func (w *World) Link(property, value, from, to string) error {
+	if property == "topology" {
+		if from != "" || to != "" {
+			return errors.New("a topology is of the whole network")
+		}
+		return w.topology(value)
+	}
 	set, err := linkSetter(property, value)
 	if err != nil {
 		return err

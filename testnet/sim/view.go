@@ -71,29 +71,3 @@ func (s *seat) leaves(head session.EpochID) bool {
 		id = e.parent
 	}
 }
-
-// Latency gives all links, or those between two nodes, a distribution that has
-// no text form: measured values.
-func (w *World) Latency(d Dist, from, to string) error {
-	if from == "" && to == "" {
-		w.net.base.Latency = d
-		for p, l := range w.net.links {
-			l.Latency = d
-			w.net.links[p] = l
-		}
-		return nil
-	}
-	a, err := w.find(from)
-	if err != nil {
-		return err
-	}
-	b, err := w.find(to)
-	if err != nil {
-		return err
-	}
-	p := pair{a.idx, b.idx}
-	l := w.net.link(p)
-	l.Latency = d
-	w.net.links[p] = l
-	return nil
-}
