@@ -18,8 +18,6 @@ import (
 
 	"github.com/covey-p2p/covey/cmd/covey/web"
 	"github.com/covey-p2p/covey/node/api"
-	"github.com/covey-p2p/covey/node/session"
-	"github.com/covey-p2p/covey/testnet"
 	"github.com/covey-p2p/covey/testnet/local"
 	"github.com/covey-p2p/covey/testnet/report"
 	"github.com/covey-p2p/covey/testnet/scenario"
@@ -421,22 +419,10 @@ func (a *app) simReplay() *cobra.Command {
 		if show {
 			return a.showRun(cmd.Context(), args[0])
 		}
-		o := simOptions{seed: m.Seed, rule: m.Rule, engine: m.Engine, prices: m.Prices, quiet: true}
-		for name, v := range m.Params {
-			o.params = append(o.params, name+"="+strings.Trim(v, `"`))
-		}
-		f, err := o.load(m.Script)
+		f, so, err := again(m)
 		if err != nil {
 			return err
 		}
-		if f.Hash != m.Hash {
-			return api.NewError(api.CodeConflict, m.Script+" is not the script that made this run.", "Bring the old one back, or run the new one: covey sim run "+m.Script)
-		}
-		so, err := o.options()
-		if err != nil {
-			return err
-		}
-		so.Rule = m.Rule
 		out, err := f.Run(cmd.Context(), so)
 		if err != nil {
 			return scriptError(err)
@@ -494,70 +480,22 @@ func (a *app) simReport() *cobra.Command {
 	})
 }
 
-// simShrink makes the transcript of a broken run as short as it can.
-func (a *app) simShrink() *cobra.Command {
-	most := 2000
-	c := verb("shrink RUN", "Make a broken run as short as it can be", 1, 1, func(cmd *cobra.Command, args []string) error {
-		m, err := report.ReadManifest(args[0])
-		if err != nil {
-			return api.NewError(api.CodeNotFound, api.Sentence(err.Error()), "")
-		}
-		text, err := os.ReadFile(filepath.Join(args[0], "script.txt"))
-		if err != nil {
-			return err
-		}
-		script, err := testnet.Parse(string(text))
-		if err != nil {
-			return err
-		}
-		fails := func(s []testnet.Verb) string {
-			if cmd.Context().Err() != nil {
-				return ""
-			}
-			return howFails(s, m)
-		}
-		if fails(script) == "" {
-			return api.NewError(api.CodeUsage, "The run breaks no invariant when its transcript is replayed.", "What a script's own never or eventually demands is not shrunk; its invariants are.")
-		}
-		short := sim.Shrink(script, fails, most)
-		if err := cmd.Context().Err(); err != nil {
-			return err
-		}
-		var b strings.Builder
-		fmt.Fprintf(&b, "# seed %d, %s: %s\n", m.Seed, m.Engine, fails(short))
-		for _, v := range short {
-			fmt.Fprintln(&b, v)
-		}
-		path := filepath.Join(args[0], "short.txt")
-		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
-			return err
-		}
-		a.say("%d lines of %d are left: %s\n%s", len(short), len(script), path, b.String())
-		return nil
-	})
-	c.Flags().IntVar(&most, "most", most, "runs to make at most")
-	return c
-}
-
-// howFails replays a transcript and says which invariants broke.
-func howFails(s []testnet.Verb, m report.Manifest) string {
-	o := sim.Options{Seed: m.Seed}
-	if m.Engine == scenario.EngineMLS {
-		o.Engine = session.MLS{}
+// again is the file of a run, as it was, and the options it ran with.
+func again(m report.Manifest) (*scenario.File, scenario.Options, error) {
+	o := simOptions{seed: m.Seed, engine: m.Engine, prices: m.Prices, quiet: true}
+	for name, v := range m.Params {
+		o.params = append(o.params, name+"="+strings.Trim(v, `"`))
 	}
-	w := sim.New(o)
-	if w.Run(s) != nil {
-		return ""
+	f, err := o.load(m.Script)
+	if err != nil {
+		return nil, scenario.Options{}, err
 	}
-	if w.Settle(10*time.Minute) != nil {
-		return "never at rest"
+	if f.Hash != m.Hash {
+		return nil, scenario.Options{}, api.NewError(api.CodeConflict, m.Script+" is not the script that made this run.", "Bring the old one back, or run the new one: covey sim run "+m.Script)
 	}
-	broken := w.Broken()
-	if len(broken) == 0 {
-		return ""
-	}
-	first, _, _ := strings.Cut(broken[0], " ")
-	return first
+	so, err := o.options()
+	so.Rule = m.Rule
+	return f, so, err
 }
 
 // simSeeds runs seeds of the mixed-fault scenario.

@@ -26,6 +26,16 @@ func Shrink(script []testnet.Verb, fails func([]testnet.Verb) string, most int) 
 	return s.sooner(script)
 }
 
+// Fewer takes lines out of a failing script, and does nothing else to it.
+func Fewer(script []testnet.Verb, fails func([]testnet.Verb) string, most int) []testnet.Verb {
+	s := &shrinker{how: fails(script), fails: fails, left: most}
+	for before := -1; s.how != "" && before != len(script) && s.left > 0; {
+		before = len(script)
+		script = s.lines(script)
+	}
+	return script
+}
+
 type shrinker struct {
 	how   string
 	fails func([]testnet.Verb) string

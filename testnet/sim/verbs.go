@@ -19,6 +19,9 @@ import (
 
 // verb records a line and does it.
 func (w *World) verb(v testnet.Verb, do func()) error {
+	if w.skip != nil && w.skip(v) {
+		return nil
+	}
 	act := func() {
 		v.At, v.Timed = w.now, true
 		w.Record = append(w.Record, v)

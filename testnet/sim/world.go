@@ -27,6 +27,9 @@ type Options struct {
 	Cost   Cost
 	Trace  io.Writer // lines of the trace, or nil
 	Digest bool      // keep a digest of the trace even without a writer
+	// Skip, where set, is asked of every verb and keeps it from being done: the
+	// shrinker takes verbs out of a scenario that it cannot rewrite.
+	Skip func(testnet.Verb) bool
 	// Quick leaves out the bookkeeping that checks invariants: for runs that
 	// measure the simulator itself.
 	Quick bool
@@ -55,6 +58,7 @@ type World struct {
 	people  map[string][]*node // account name → its devices
 	keys    map[string]string  // of rows that many disks have
 	quick   bool
+	skip    func(testnet.Verb) bool
 	texts   int // handed out, for unique bodies
 	intents int
 	err     error         // what stopped the world
@@ -78,7 +82,7 @@ func New(o Options) *World {
 		o.Engine = standin.New()
 	}
 	w := &World{
-		Book: check.New(), seed: o.Seed, trace: newTrace(o.Trace, o.Digest), engine: o.Engine, rule: o.Rule, cost: o.Cost, quick: o.Quick,
+		Book: check.New(), seed: o.Seed, trace: newTrace(o.Trace, o.Digest), engine: o.Engine, rule: o.Rule, cost: o.Cost, quick: o.Quick, skip: o.Skip,
 		byName: map[string]*node{}, topics: map[string]*topic{}, groups: map[string]*Group{},
 		names: map[session.Account]string{}, devices: map[session.Device]*node{}, people: map[string][]*node{}, keys: map[string]string{},
 	}
