@@ -99,7 +99,7 @@ func (o *simOptions) load(path string) (*scenario.File, error) {
 		return nil, api.NewError(api.CodeNotFound, "There is no file "+path+".", "`covey sim new "+path+"` makes one; testnet/scenarios holds a library.")
 	}
 	if err != nil {
-		return nil, api.NewError(api.CodeUsage, api.Sentence(err.Error()), "")
+		return nil, api.NewError(api.CodeUsage, err.Error(), "`covey sim lint "+path+"` checks it without running it.")
 	}
 	switch o.engine {
 	case "", scenario.EngineMLS, scenario.EngineStandIn:
@@ -229,7 +229,7 @@ func runOf(f *scenario.File, so scenario.Options, o simOptions, out *scenario.Ou
 		held = append(held, report.Held{Text: strings.TrimPrefix(c.String(), "ok     "), OK: c.OK})
 	}
 	return report.Run{
-		Manifest: report.Manifest{Name: f.Name, About: f.About, Script: f.Path, Hash: f.Hash, Seed: so.Seed, Rule: out.Rule, Engine: f.Engine, Prices: o.prices, Params: out.Params, Files: f.Files, At: time.Now().UTC(), Digest: out.Digest, Replay: replayLine(f, so, o)},
+		Manifest: report.Manifest{Name: f.Name, About: f.About, Script: f.Path, Hash: f.Hash, Seed: so.Seed, Rule: out.Rule, Engine: f.Engine, Prices: o.prices, Cost: costTable(so), Params: out.Params, Files: f.Files, At: time.Now().UTC(), Digest: out.Digest, Replay: replayLine(f, so, o)},
 		Summary:  out, Text: out.Text(), Checks: held, Script: out.Record, Samples: out.Samples,
 	}
 }
@@ -254,7 +254,7 @@ func replayLine(f *scenario.File, so scenario.Options, o simOptions) string {
 func scriptError(err error) error {
 	var at *scenario.Error
 	if errors.As(err, &at) {
-		return &api.Error{Code: api.CodeUsage, Message: api.Sentence(at.Error())}
+		return &api.Error{Code: api.CodeUsage, Message: at.Error()} // it begins with a file's name: no capital
 	}
 	return err
 }
@@ -478,6 +478,17 @@ func (a *app) simReport() *cobra.Command {
 		a.say("%s, seed %d, rule %s, engine %s\n%s\npage   %s\nagain  %s", m.Name, m.Seed, m.Rule, m.Engine, m.About, filepath.Join(args[0], "report.html"), m.Replay)
 		return nil
 	})
+}
+
+// costTable is what a run charged for computing.
+func costTable(so scenario.Options) map[string][3]int64 {
+	out := map[string][3]int64{}
+	for op, p := range so.Sim.Cost {
+		if p != (sim.Price{}) {
+			out[sim.Op(op).String()] = [3]int64{int64(p.Base), int64(p.PerMember), int64(p.PerByte)}
+		}
+	}
+	return out
 }
 
 // again is the file of a run, as it was, and the options it ran with.

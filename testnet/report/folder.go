@@ -17,24 +17,27 @@ import (
 
 // Manifest is where a run came from.
 type Manifest struct {
-	Version int               `json:"v"`
-	Name    string            `json:"name"`
-	About   string            `json:"about,omitempty"`
-	Script  string            `json:"script"`
-	Hash    string            `json:"script_sha256"`
-	Seed    uint64            `json:"seed"`
-	Rule    string            `json:"rule"`
-	Engine  string            `json:"engine"`
-	Prices  string            `json:"prices" doc:"Of computing, in virtual time."`
-	Params  map[string]string `json:"params,omitempty"`
-	Files   map[string]string `json:"files_sha256,omitempty"` // that the script reads
-	Go      string            `json:"go"`
-	System  string            `json:"system"`
-	Cores   int               `json:"cores"`
-	Change  string            `json:"change,omitempty"`
-	At      time.Time         `json:"at"`
-	Digest  string            `json:"digest,omitempty"`
-	Replay  string            `json:"replay"`
+	Version int    `json:"v"`
+	Name    string `json:"name"`
+	About   string `json:"about,omitempty"`
+	Script  string `json:"script"`
+	Hash    string `json:"script_sha256"`
+	Seed    uint64 `json:"seed"`
+	Rule    string `json:"rule"`
+	Engine  string `json:"engine"`
+	Prices  string `json:"prices" doc:"Of computing, in virtual time."`
+	// Cost is the table behind them, in nanoseconds: of each operation a base,
+	// what each member of the group adds, and each byte.
+	Cost   map[string][3]int64 `json:"cost_ns,omitempty"`
+	Params map[string]string   `json:"params,omitempty"`
+	Files  map[string]string   `json:"files_sha256,omitempty"` // that the script reads
+	Go     string              `json:"go"`
+	System string              `json:"system"`
+	Cores  int                 `json:"cores"`
+	Change string              `json:"change,omitempty"`
+	At     time.Time           `json:"at"`
+	Digest string              `json:"digest,omitempty"`
+	Replay string              `json:"replay"`
 }
 
 // Sample is the state of things at one time.
@@ -159,7 +162,7 @@ func Change() string {
 func ReadManifest(dir string) (m Manifest, err error) {
 	b, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
 	if err != nil {
-		return m, fmt.Errorf("%s is no run: `covey sim run FILE.star` makes one", dir)
+		return m, fmt.Errorf("there is no run in %s: `covey sim run FILE.star` makes one", dir)
 	}
 	if err := json.Unmarshal(b, &m); err != nil {
 		return m, fmt.Errorf("%s/manifest.json: %w", dir, err)
