@@ -2,10 +2,13 @@ package local_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,17 +18,28 @@ import (
 
 var long = flag.Bool("long", false, "run scenarios on real nodes, minutes each")
 
-// binary builds the program once; every node is a process of it.
+var program = filepath.Join(os.TempDir(), fmt.Sprintf("covey-test-%d", os.Getpid()))
+
+// build makes the program once; every node of every test is a process of it.
+var build = sync.OnceValues(func() ([]byte, error) {
+	return exec.Command("go", "build", "-o", program, "github.com/covey-p2p/covey/cmd/covey").CombinedOutput()
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.Remove(program) // it may never have been built
+	os.Exit(code)
+}
+
 func binary(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("real processes: not in -short")
 	}
-	path := filepath.Join(t.TempDir(), "covey")
-	if out, err := exec.Command("go", "build", "-o", path, "github.com/covey-p2p/covey/cmd/covey").CombinedOutput(); err != nil {
+	if out, err := build(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return path
+	return program
 }
 
 func network(t *testing.T) *local.Net {
@@ -137,16 +151,64 @@ func TestWrongVerbs(t *testing.T) {
 	}
 }
 
-// TestScenarioOnRealNodes runs a file of the library in wall time.
-func TestScenarioOnRealNodes(t *testing.T) {
-	if !*long {
-		t.Skip("two minutes in wall time: with -long")
+// outcome is what a file demands, and what of it held.
+func outcome(t *testing.T, f *scenario.File, o scenario.Options) (lines []string) {
+	t.Helper()
+	out, err := f.Run(t.Context(), o)
+	must(t, err)
+	for _, c := range out.Checks {
+		lines = append(lines, fmt.Sprintf("%s: %s: %v", c.Kind, c.Text, c.OK))
 	}
-	f, err := scenario.Load("../scenarios/split-brain.star")
-	must(t, err)
-	out, err := f.Run(t.Context(), scenario.Options{Stage: network(t), Params: map[string]string{"n": "4"}})
-	must(t, err)
 	if !out.OK() {
-		t.Error(out.Text())
+		t.Log(out.Text())
+	}
+	return lines
+}
+
+// alike runs a file in the simulator and on real nodes, and compares what held:
+// the course of things is another, what is demanded is not.
+func alike(t *testing.T, f *scenario.File, params map[string]string) {
+	t.Helper()
+	virtual := outcome(t, f, scenario.Options{Seed: 1, Params: params})
+	real := outcome(t, f, scenario.Options{Seed: 1, Params: params, Stage: network(t)})
+	if !slices.Equal(virtual, real) || len(real) == 0 {
+		t.Errorf("in the simulator\n%s\non real nodes\n%s", strings.Join(virtual, "\n"), strings.Join(real, "\n"))
+	}
+}
+
+// TestSameFile is the shortest of them: three nodes, one of them cut off, rivals.
+func TestSameFile(t *testing.T) {
+	f, err := scenario.Parse("three.star", []byte(`META = {"until": "12s"}
+def main(w):
+    w.net(latency = "5ms")
+    n = w.nodes(3)
+    g = n[0].create_group("lab", n[1:])
+    w.wait(g.converged, timeout = "40s")
+    w.partition(n[:2], n[2:])
+    n[0].commit(g, refresh())
+    n[2].commit(g, refresh())
+    n[2].send(g, "alone")
+    w.wait("4s")
+    w.expect(not g.agreed(), "the two sides part")
+    w.heal()
+    w.eventually(g.converged, within = "30s", text = "one again")
+    w.eventually(lambda: n[0].read(g) == 1, within = "30s", text = "what was said alone is heard")
+    w.never(lambda: g.reads_after_removal(n[1]), "nobody reads who is out")
+`))
+	must(t, err)
+	alike(t, f, nil)
+}
+
+// TestLibraryOnRealNodes runs files of the library in wall time.
+func TestLibraryOnRealNodes(t *testing.T) {
+	if !*long {
+		t.Skip("two minutes each in wall time: with -long")
+	}
+	for name, n := range map[string]string{"split-brain": "4", "many-writers": "6"} {
+		t.Run(name, func(t *testing.T) {
+			f, err := scenario.Load("../scenarios/" + name + ".star")
+			must(t, err)
+			alike(t, f, map[string]string{"n": n})
+		})
 	}
 }
