@@ -64,6 +64,7 @@ var rooms = map[string]room{
 	"testnet/sim/rivals":  {imports: []string{"consensus"}}, // rules to measure; nothing that ships decides by them
 	"testnet/scenario":    {imports: []string{"testnet", "testnet/sim", "testnet/sim/rivals", "testnet/report", "node/session"}, outside: []string{"go.starlark.net"}},
 	"testnet/bench":       {imports: []string{"testnet", "testnet/sim", "mls", "node/session", "testnet/report"}, outside: []string{"gonum.org"}},
+	"testnet/bench/nodes": {imports: []string{"node", "node/api", "node/backend", "node/mesh", "node/session", "testnet/local"}, outside: []string{"github.com/libp2p", "github.com/multiformats"}},
 	"testnet/report":      {imports: []string{"testnet"}, outside: []string{"gonum.org"}},
 	"testnet/local":       {imports: []string{"testnet", "testnet/local/wire", "node", "node/api", "node/backend"}},
 	"testnet/local/wire":  {outside: []string{"github.com/libp2p"}},

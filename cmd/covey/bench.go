@@ -4,16 +4,18 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/covey-p2p/covey/node/api"
 	"github.com/covey-p2p/covey/testnet/bench"
+	"github.com/covey-p2p/covey/testnet/bench/nodes"
 )
 
 func (a *app) benchCommand() *cobra.Command {
-	return noun("bench", "Measure what group messaging costs", a.benchThesis(), a.benchCompare())
+	return noun("bench", "Measure what group messaging costs", a.benchThesis(), a.benchNode(), a.benchCompare())
 }
 
 func (a *app) benchThesis() *cobra.Command {
@@ -49,6 +51,44 @@ func (a *app) benchThesis() *cobra.Command {
 	f.StringVar(&out, "out", out, "folder for figures and data")
 	f.BoolVar(&o.Quick, "quick", false, "few runs and small groups: seconds, and the shapes")
 	f.IntVar(&o.Members, "members", 0, "the largest group of figure 6.7 (4096)")
+	return c
+}
+
+func (a *app) benchNode() *cobra.Command {
+	var o nodes.Options
+	out := "fig"
+	c := verb("node", "Real nodes on this machine: start, memory, latency beside gossip alone, throughput, catching up", 0, 0, func(cmd *cobra.Command, _ []string) error {
+		for _, n := range append([]int{o.Rounds, o.Messages, o.Missed, o.Burst, o.Idle}, o.Sizes...) {
+			if n < 1 {
+				return api.NewError(api.CodeUsage, fmt.Sprintf("%d of something cannot be measured.", n), "Every number is 1 at least.")
+			}
+		}
+		if slices.Contains(o.Sizes, 1) {
+			return api.NewError(api.CodeUsage, "A message goes to somebody: a group of one has no latency.", "Say sizes of 2 at least.")
+		}
+		if !a.json {
+			o.Progress = a.out
+		}
+		r, err := nodes.Run(cmd.Context(), o)
+		if err != nil {
+			return err
+		}
+		if err := r.Write(out); err != nil {
+			return err
+		}
+		return a.show(r, func(w io.Writer) {
+			r.Table(w)
+			fmt.Fprintf(w, "data  %s\n", filepath.Join(out, "nodes.csv"))
+		})
+	})
+	f := c.Flags()
+	f.StringVar(&out, "out", out, "folder for nodes.csv and nodes.json")
+	f.IntVar(&o.Rounds, "rounds", 3, "rounds of each measurement")
+	f.IntVar(&o.Messages, "messages", 50, "messages a round of latency")
+	f.IntSliceVar(&o.Sizes, "sizes", []int{2, 10, 30}, "nodes of the groups whose latency is taken")
+	f.IntVar(&o.Burst, "burst", 1000, "messages a round of throughput")
+	f.IntVar(&o.Missed, "missed", 10_000, "messages to catch up with")
+	f.IntVar(&o.Idle, "idle", 10, "daemons whose memory and idle CPU are taken")
 	return c
 }
 

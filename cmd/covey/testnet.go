@@ -173,7 +173,11 @@ func (a *app) runTestnet(ctx context.Context, dir string, count int, group strin
 		case <-ctx.Done():
 		}
 	}()
-	if err := openTestnet(net, count, group); err != nil {
+	names := make([]string, count)
+	for i := range names {
+		names[i] = "n" + strconv.Itoa(i+1)
+	}
+	if err := net.Open(group, names, 2*time.Minute); err != nil {
 		return err
 	}
 	a.say("%s up on 127.0.0.1 in %.1f s; group %q: %d members.", plural(count, "node"), time.Since(began).Seconds(), group, count)
@@ -193,38 +197,6 @@ func wasTestnet(dir string) bool {
 		_, err = os.Lstat(filepath.Join(dir, "supervisor.sock"))
 	}
 	return err == nil
-}
-
-// openTestnet starts the nodes and waits until all are in one group.
-func openTestnet(net *local.Net, count int, group string) error {
-	names := make([]string, count)
-	for i := range names {
-		names[i] = "n" + strconv.Itoa(i+1)
-	}
-	if err := net.Nodes(names...); err != nil {
-		return err
-	}
-	if err := net.Group(group, names[0], names[1:]...); err != nil {
-		return err
-	}
-	var failed error
-	if !net.Until(func() bool {
-		views, err := net.Views(group)
-		if err != nil {
-			failed = err
-			return true
-		}
-		for _, v := range views {
-			if !v.In || v.State != views[0].State || len(v.Roster) != count {
-				return false
-			}
-		}
-		return true
-	}, 2*time.Minute) {
-		text, _ := net.Show(group)
-		return fmt.Errorf("the nodes did not agree within two minutes:\n%s", text)
-	}
-	return failed
 }
 
 // testnetChat is the chat of the first node, with faults as commands.

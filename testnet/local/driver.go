@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/covey-p2p/covey/node/api"
 	"github.com/covey-p2p/covey/testnet"
@@ -93,6 +94,33 @@ func (n *Net) Group(group, creator string, members ...string) error {
 		_, err := c.CreateGroup(ctx, api.NewGroup{Name: group, Invite: accounts})
 		return err
 	})
+}
+
+// Open starts nodes with a group open among them, and waits until all are in
+// it and agree.
+func (n *Net) Open(group string, names []string, most time.Duration) error {
+	if err := n.Nodes(names...); err != nil {
+		return err
+	}
+	if err := n.Group(group, names[0], names[1:]...); err != nil {
+		return err
+	}
+	var failed error
+	agreed := n.Until(func() bool {
+		views, err := n.Views(group)
+		if err != nil {
+			failed = err
+			return true
+		}
+		return !slices.ContainsFunc(views, func(v testnet.View) bool {
+			return !v.In || v.State != views[0].State || len(v.Roster) != len(names)
+		})
+	}, most)
+	if failed == nil && !agreed {
+		text, err := n.Show(group)
+		failed = errors.Join(n.ctx.Err(), err, fmt.Errorf("the nodes did not agree within %v:\n%s", most, text))
+	}
+	return failed
 }
 
 // about is a change of a group that names somebody.

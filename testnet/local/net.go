@@ -137,6 +137,14 @@ func (d *Node) Up() bool {
 	}
 }
 
+// PID is the process's id, or 0 where none runs.
+func (d *Node) PID() int {
+	if !d.Up() {
+		return 0
+	}
+	return d.cmd.Process.Pid
+}
+
 // LogPath is where the node writes.
 func (d *Node) LogPath() string { return filepath.Join(d.Dir, "log") }
 

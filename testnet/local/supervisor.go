@@ -131,10 +131,7 @@ func (s *Supervisor) verb(w http.ResponseWriter, r *http.Request) {
 func (s *Supervisor) State() State {
 	st := State{Nodes: []NodeState{}, Cuts: []string{}, Age: s.net.Now().Seconds()}
 	for _, d := range s.net.List() {
-		ns := NodeState{Name: d.Name, Up: d.Up(), Dir: d.Dir, Port: d.Port, Account: d.account}
-		if ns.Up {
-			ns.PID = d.cmd.Process.Pid
-		}
+		ns := NodeState{Name: d.Name, Up: d.Up(), Dir: d.Dir, Port: d.Port, Account: d.account, PID: d.PID()}
 		st.Nodes = append(st.Nodes, ns)
 	}
 	s.mu.Lock()
