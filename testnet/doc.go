@@ -8,6 +8,9 @@
 // a Starlark file, speaks to a [Driver]; what ran is a list of timed verbs that
 // runs again.
 //
-// Reading order: driver.go (what can be done), verb.go (how it is written),
-// script.go (how that is read).
+// Go programs script networks through the same [Stage]; see the example.
+//
+// Reading order: driver.go (what can be done), stage.go (what can be seen and
+// when), tally.go (what it came to), verb.go (how it is written), script.go (how
+// that is read).
 package testnet
