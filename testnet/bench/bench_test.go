@@ -129,11 +129,15 @@ func TestManyMembersFewLive(t *testing.T) {
 
 // TestReport runs everything small and looks at what is written.
 func TestReport(t *testing.T) {
-	o := Options{Quick: true, Members: 8}
+	var told strings.Builder
+	o := Options{Quick: true, Members: 8, Progress: &told}
 	began := time.Now()
 	r, err := Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if n := strings.Count(told.String(), "\n"); n != parts() || !strings.Contains(told.String(), fmt.Sprintf("\n%d of %d ", n, n)) {
+		t.Errorf("%d parts were told of %d:\n%s", n, parts(), told.String())
 	}
 	for _, f := range r.Facts {
 		if !f.OK {

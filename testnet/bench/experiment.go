@@ -84,13 +84,25 @@ type runner struct {
 	o     Options
 	plan  plan
 	began time.Time
+	made  int // parts that are done
 	out   *Thesis
 }
 
-// done reports progress and whether to go on.
+// parts is how many times done is called: for the two tests, the costs of three
+// changes and two figures, and of each protocol twice.
+func parts() int { return 6 + 2*len(Protocols()) }
+
+// done reports progress and whether to go on. What is left is told from the time
+// so far, after two seconds of it; parts differ, so it is a guess.
 func (r *runner) done(format string, args ...any) error {
+	r.made++
+	took := time.Since(r.began)
 	if r.o.Progress != nil {
-		fmt.Fprintf(r.o.Progress, "%6.1fs  %s\n", time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
+		left := ""
+		if more := parts() - r.made; took > 2*time.Second && more > 0 {
+			left = fmt.Sprintf("   (about %v left)", (took * time.Duration(more) / time.Duration(r.made)).Round(time.Second))
+		}
+		fmt.Fprintf(r.o.Progress, "%2d of %d  %6.1fs  %s%s\n", r.made, parts(), took.Seconds(), fmt.Sprintf(format, args...), left)
 	}
 	return r.ctx.Err()
 }
