@@ -149,7 +149,7 @@ func (g *Group) publish(out session.Outgoing) {
 		g.n.log.Debug("gossip was not sent; the log keeps it", "err", err)
 		return
 	}
-	g.n.meter.published(len(data))
+	g.n.meter.published(whole)
 	if whole && len(to) > 0 && out.ID != (session.IntentID{}) {
 		g.hands.ids, g.hands.to = append(g.hands.ids, out.ID), to
 	}

@@ -15,7 +15,7 @@ type meter struct {
 	mu    sync.Mutex
 	drops map[string]uint64
 	sent  uint64
-	bytes uint64
+	large uint64
 }
 
 func newMeter(n *Node, r *prometheus.Registry) *meter {
@@ -32,11 +32,13 @@ func (m *meter) drop(reason string) {
 	m.drops[reason]++
 }
 
-func (m *meter) published(bytes int) {
+func (m *meter) published(whole bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sent++
-	m.bytes += uint64(bytes)
+	if !whole {
+		m.large++
+	}
 }
 
 // dropped is everything that was dropped since the start, by reason: here and
@@ -58,6 +60,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 var (
 	descDrops     = desc("drops_total", "What was dropped, by reason.", "reason")
 	descPublished = desc("gossip_published_total", "Gossip messages of this node.")
+	descAnnounced = desc("gossip_announced_total", "Of those, announcements of what is too large for gossip.")
 	descGroups    = desc("groups", "Groups of this node.")
 	descPeers     = desc("peers", "Known peers connected, by path.", "path")
 	descPackages  = desc("key_packages", "Key packages given out and not used yet.")
@@ -86,6 +89,7 @@ func (m *meter) Collect(out chan<- prometheus.Metric) {
 	}
 	m.mu.Lock()
 	counter(descPublished, m.sent)
+	counter(descAnnounced, m.large)
 	m.mu.Unlock()
 	if m.n.mesh == nil || m.n.presence == nil || m.n.post == nil {
 		return

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/covey-p2p/covey/node"
 	"github.com/covey-p2p/covey/node/api"
 	"github.com/covey-p2p/covey/node/backend"
@@ -25,6 +27,7 @@ type world struct {
 	dirs  []string
 	names []string
 	dht   node.DHT
+	gauge []*prometheus.Registry
 }
 
 // bubble runs a test in virtual time.
@@ -39,6 +42,7 @@ func newWorldWith(t *testing.T, dht node.DHT, names ...string) *world {
 	w := &world{t: t, net: simlink.New(20*time.Millisecond, 1), names: names, dht: dht}
 	for i := range names {
 		w.nodes, w.apis, w.dirs = append(w.nodes, nil), append(w.apis, nil), append(w.dirs, t.TempDir())
+		w.gauge = append(w.gauge, nil)
 		w.start(i)
 	}
 	t.Cleanup(func() {
@@ -59,8 +63,10 @@ func (w *world) start(i int) {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: level})).With("node", w.names[i])
+	w.gauge[i] = prometheus.NewRegistry()
 	n, err := node.Start(node.Config{
-		Log: log, Dir: w.dirs[i], Name: w.names[i], Network: "test", DHT: w.dht, Listen: []string{simlink.Address(i)}, Extra: w.net.Host(),
+		Registry: w.gauge[i],
+		Log:      log, Dir: w.dirs[i], Name: w.names[i], Network: "test", DHT: w.dht, Listen: []string{simlink.Address(i)}, Extra: w.net.Host(),
 	})
 	if err != nil {
 		w.t.Fatalf("start %s: %v", w.names[i], err)
@@ -260,4 +266,20 @@ func (w *world) progress(name, group, id string) api.Progress {
 		}
 	}
 	return api.Progress{}
+}
+
+// counts is one of a node's metrics, without labels.
+func (w *world) counts(name, metric string) float64 {
+	w.t.Helper()
+	all, err := w.gauge[w.at(name)].Gather()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, m := range all {
+		if m.GetName() == metric {
+			return m.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	w.t.Fatalf("no metric %s", metric)
+	return 0
 }

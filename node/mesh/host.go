@@ -163,6 +163,10 @@ func (m *Mesh) options() []libp2p.Option {
 		libp2p.BandwidthReporter(m.traffic),
 		libp2p.ProtocolVersion("covey/1/" + c.Network),
 		libp2p.UserAgent("covey"), // no version: it would tell nodes apart
+		// Most of those who are known may be away: that a hundred dials failed does
+		// not mean that no UDP or IPv6 gets out, and nobody would be dialled any more.
+		libp2p.UDPBlackHoleSuccessCounter(nil),
+		libp2p.IPv6BlackHoleSuccessCounter(nil),
 	}
 	if c.Registry == nil {
 		o = append(o, libp2p.DisableMetrics())

@@ -189,7 +189,8 @@ func (m *Mesh) Ponder() {
 	m.keeper.wake()
 }
 
-// run dials known peers that are not connected, longest-due first, and measures
+// run dials known peers that are not connected, those first that failed least,
+// as hundreds who are gone must not keep one waiting who is back; and it measures
 // the way to those that are.
 func (k *keeper) run() {
 	tick := time.NewTicker(keepEvery)
@@ -226,7 +227,8 @@ func (k *keeper) round() time.Duration {
 		}
 	}
 	slices.SortFunc(due, func(a, b peer.ID) int {
-		return cmp.Or(k.known[a].next.Compare(k.known[b].next), cmp.Compare(a, b))
+		x, y := k.known[a], k.known[b]
+		return cmp.Or(cmp.Compare(x.wait, y.wait), x.next.Compare(y.next), cmp.Compare(a, b))
 	})
 	k.mu.Unlock()
 	for _, p := range due {

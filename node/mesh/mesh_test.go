@@ -3,6 +3,7 @@ package mesh
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -266,6 +267,34 @@ func TestKeeperReconnectsAfterPartition(t *testing.T) {
 			if n := len(w.nodes[i].host.Network().Peers()); n != 3 {
 				t.Errorf("node %d has %d peers after the partition, want 3", i, n)
 			}
+		}
+	})
+}
+
+// Hundreds of known peers that are gone do not keep one waiting who is back.
+func TestGonePeersKeepNobodyWaiting(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 2, nil)
+		known := map[peer.ID][]ma.Multiaddr{w.id(1): {ma.StringCast(simlink.Address(1))}}
+		for i := range 150 {
+			k, _, _ := crypto.GenerateEd25519Key(bytes.NewReader(binary.BigEndian.AppendUint64(make([]byte, 24), uint64(i))))
+			id, _ := peer.IDFromPrivateKey(k)
+			known[id] = []ma.Multiaddr{ma.StringCast(simlink.Address(10))}
+		}
+		w.nodes[0].Know(known)
+		time.Sleep(15 * time.Minute)
+		if w.ears[0].up[w.id(1)] == 0 {
+			t.Fatal("never connected")
+		}
+		w.net.Dark(1, true)
+		time.Sleep(time.Minute)
+		w.net.Dark(1, false)
+		if w.ears[0].up[w.id(1)] != 0 {
+			t.Fatal("it was not noticed to go: nothing is tested")
+		}
+		time.Sleep(time.Minute)
+		if up := w.ears[0].up[w.id(1)]; up == 0 {
+			t.Error("not connected again within a minute")
 		}
 	})
 }

@@ -23,6 +23,13 @@ const (
 	// again, besides whenever a device of concern comes up; parcelLife is how
 	// long.
 	retryEvery = 2 * time.Minute
+	// retryLast is the longest wait before a parcel is tried again whose device
+	// does not come up, and parcelsAtOnce how many are carried at a time.
+	retryLast     = time.Hour
+	parcelsAtOnce = 16
+	// seekAgain is how soon key packages that were not found are sought again,
+	// unless a device of the account comes up.
+	seekAgain  = 15 * time.Second
 	parcelLife = 14 * 24 * time.Hour
 	// calm is how long, at most, a node that starts leaves the DHT alone before it
 	// says there that it is: whoever starts it looks at it now, and after a power

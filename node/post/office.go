@@ -131,8 +131,8 @@ func (o *Office) Run(ctx context.Context) {
 	defer publish.Stop()
 	o.begin()
 	for {
-		o.deliverDue()
 		o.seekDue()
+		o.deliverDue()
 		select {
 		case <-ctx.Done():
 			return
@@ -169,10 +169,14 @@ func (o *Office) Arrived(d session.Device) {
 	account, known := o.node.AccountOf(d)
 	due := false
 	for _, p := range o.parcels {
-		due = due || p.Device == d
+		if p.Device == d {
+			p.due, p.tries, due = time.Time{}, 0, true
+		}
 	}
-	for w := range o.wanted {
-		due = due || known && w.account == account
+	for w, c := range o.wanted {
+		if known && w.account == account {
+			c.due, due = time.Time{}, true
+		}
 	}
 	o.mu.Unlock()
 	if due {

@@ -1,9 +1,11 @@
 package post
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/covey-p2p/covey/discovery/record"
@@ -18,6 +20,7 @@ type parcel struct {
 	parcelRow
 	under bool
 	tries int
+	due   time.Time // not to be tried before
 }
 
 type parcelRow struct {
@@ -77,23 +80,36 @@ func (o *Office) Take(direct []session.Direct) (rows []session.Row) {
 	return rows
 }
 
-// deliverDue tries to deliver whatever waits.
+// deliverDue tries to deliver what is due, the longest due first, and no more at
+// once than leaves room for other errands: hundreds who are away must not keep
+// one who is here waiting.
 func (o *Office) deliverDue() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	now := time.Now()
+	under, due := 0, make([]string, 0, len(o.parcels))
 	for key, p := range o.parcels {
-		if p.under {
-			continue
+		switch {
+		case p.under:
+			under++
+		case !now.Before(p.due):
+			due = append(due, key)
 		}
+	}
+	slices.SortFunc(due, func(a, b string) int { return cmp.Or(o.parcels[a].due.Compare(o.parcels[b].due), cmp.Compare(a, b)) })
+	for _, key := range due[:min(len(due), max(0, parcelsAtOnce-under))] {
+		p := o.parcels[key]
 		p.under = o.node.Errand(func(ctx context.Context) {
 			done := o.carry(ctx, key, p)
 			o.mu.Lock()
 			p.under = false
+			p.due = time.Now().Add(min(retryEvery<<min(p.tries, 8), retryLast))
 			p.tries++
 			if done {
 				delete(o.parcels, key)
 			}
 			o.mu.Unlock()
+			o.Wake() // there is room for another
 		})
 	}
 }

@@ -19,6 +19,7 @@ type want struct {
 type chase struct {
 	since time.Time
 	under bool
+	due   time.Time // not to be tried before
 }
 
 // Fetch gets key packages of an account for a group: as soon as there is one,
@@ -39,13 +40,13 @@ func (o *Office) seekDue() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for w, c := range o.wanted {
-		if c.under {
+		if c.under || time.Now().Before(c.due) {
 			continue
 		}
 		c.under = o.node.Errand(func(ctx context.Context) {
 			got := o.find(ctx, w.account)
 			o.mu.Lock()
-			c.under = false
+			c.under, c.due = false, time.Now().Add(seekAgain)
 			done := len(got) > 0 || time.Since(c.since) > parcelLife
 			if done {
 				delete(o.wanted, w)
