@@ -27,9 +27,10 @@ const (
 	// does not come up, and parcelsAtOnce how many are carried at a time.
 	retryLast     = time.Hour
 	parcelsAtOnce = 16
-	// seekAgain is how soon key packages that were not found are sought again,
-	// unless a device of the account comes up.
-	seekAgain  = 15 * time.Second
+	// seekFirst is how soon key packages that were not found are sought again, just
+	// longer than a device refuses to give a second one to the same peer; each
+	// further wait is twice as long, up to retryEvery.
+	seekFirst  = 3 * time.Second
 	parcelLife = 14 * 24 * time.Hour
 	// calm is how long, at most, a node that starts leaves the DHT alone before it
 	// says there that it is: whoever starts it looks at it now, and after a power

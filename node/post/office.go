@@ -125,7 +125,8 @@ func load[T any](o *Office, prefix string, keep func(key string, v T)) error {
 // Run tries to deliver and to fetch whatever waits, until the context ends. It
 // is the office's only goroutine, besides errands.
 func (o *Office) Run(ctx context.Context) {
-	retry, poll, publish := time.NewTicker(retryEvery), time.NewTicker(pollEvery), time.NewTicker(publishEvery)
+	seek, retry, poll, publish := time.NewTicker(seekFirst), time.NewTicker(retryEvery), time.NewTicker(pollEvery), time.NewTicker(publishEvery)
+	defer seek.Stop()
 	defer retry.Stop()
 	defer poll.Stop()
 	defer publish.Stop()
@@ -136,6 +137,7 @@ func (o *Office) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-seek.C:
 		case <-retry.C:
 		case <-o.nudge:
 		case <-poll.C:
@@ -175,7 +177,7 @@ func (o *Office) Arrived(d session.Device) {
 	}
 	for w, c := range o.wanted {
 		if known && w.account == account {
-			c.due, due = time.Time{}, true
+			c.due, c.tries, due = time.Time{}, 0, true
 		}
 	}
 	o.mu.Unlock()

@@ -19,6 +19,7 @@ type want struct {
 type chase struct {
 	since time.Time
 	under bool
+	tries int
 	due   time.Time // not to be tried before
 }
 
@@ -46,7 +47,8 @@ func (o *Office) seekDue() {
 		c.under = o.node.Errand(func(ctx context.Context) {
 			got := o.find(ctx, w.account)
 			o.mu.Lock()
-			c.under, c.due = false, time.Now().Add(seekAgain)
+			c.under, c.due = false, time.Now().Add(min(seekFirst<<min(c.tries, 8), retryEvery))
+			c.tries++
 			done := len(got) > 0 || time.Since(c.since) > parcelLife
 			if done {
 				delete(o.wanted, w)
