@@ -31,8 +31,7 @@ func (a *app) daemonCommand() *cobra.Command {
 		nodeFlags(c.Flags())
 		c.Flags().StringVar(&name, "name", "", "your name, for a new account")
 	}
-	run.Flags().StringVar(&a.wire, "wire", "", "rules of a bad network to send through, for testnets")
-	must(run.Flags().MarkHidden("wire"))
+	a.wireFlag(run)
 	follow := false
 	logs := verb("logs", "Show what the node in the background wrote", 0, 0, func(cmd *cobra.Command, _ []string) error { return a.daemonLogs(cmd.Context(), follow) })
 	logs.Flags().BoolVarP(&follow, "follow", "f", false, "go on as it is written")
@@ -42,6 +41,12 @@ func (a *app) daemonCommand() *cobra.Command {
 		verb("status", "The node at a glance", 0, 0, func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context()) }),
 		logs,
 	)
+}
+
+// wireFlag is for commands that run a node, in testnets and tests.
+func (a *app) wireFlag(c *cobra.Command) {
+	c.Flags().StringVar(&a.wire, "wire", "", "rules of a bad network to send through, for testnets")
+	must(c.Flags().MarkHidden("wire"))
 }
 
 func (a *app) logFile() string { return filepath.Join(a.dir, "log") }

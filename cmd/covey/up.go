@@ -21,6 +21,7 @@ func (a *app) upCommand() *cobra.Command {
 	})
 	up.Long = "Makes an account where there is none, runs a node, and opens the chat. The node\nends with the chat; `covey daemon start` leaves one running instead, and `up`\nthen joins it."
 	nodeFlags(up.Flags())
+	a.wireFlag(up)
 	up.Flags().StringVar(&name, "name", "", "your name, for a new account")
 	up.Flags().StringVar(&group, "group", "", "group to open first")
 	return up
