@@ -536,6 +536,12 @@ func TestReplayPage(t *testing.T) {
 	}
 	eval[bool](b, "(document.getElementById('run-raw').click(), true)")
 	b.sees("every event, where asked for", "document.querySelectorAll('#story .direct').length > 0")
+
+	b.goTo("file://" + filepath.Join(filepath.Dir(found[0]), "report.html")) // the same, with no server at all
+	b.sees("the report's own lanes", "document.querySelectorAll('#lanes .rail').length === 6 && document.querySelectorAll('#lanes .branch.lost').length === 1")
+	b.sees("what held", "document.querySelectorAll('tr.ok').length === 3 && !document.querySelector('tr.bad')")
+	b.sees("the line that does it again", "[...document.querySelectorAll('code')].some((c) => c.textContent.startsWith('covey sim run '))")
+	b.picture("report")
 	if len(b.thrown) > 0 {
 		t.Errorf("the page threw: %s", b.thrown)
 	}
