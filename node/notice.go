@@ -126,6 +126,12 @@ func (g *Group) event(n session.Notice, moved map[session.IntentID]*Mine, note f
 		e.Type, e.Change, e.Text = api.EventGroup, &api.GroupEvent{What: "renamed", Name: string(n.Body)}, "The group is called "+string(n.Body)+" now."
 	case session.NoticeRemoved:
 		e.Type, e.Change, e.Text = api.EventGroup, &api.GroupEvent{What: "removed", Name: name}, "You are no longer in "+name+"."
+		if n.Account != (session.Account{}) {
+			e.Text = fmt.Sprintf("You were removed from %s by %s in epoch %d.", name, g.n.NameOf(n.Account), n.Number)
+			if n.Account == g.n.self.Identity().Account {
+				e.Text = fmt.Sprintf("Another device of yours left %s in epoch %d.", name, n.Number)
+			}
+		}
 		if g.Left() {
 			e.Change.What, e.Text = "left", "You have left "+name+"."
 		}

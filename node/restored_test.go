@@ -77,3 +77,46 @@ func putBack(t *testing.T, old, dir string) {
 		t.Fatal(err)
 	}
 }
+
+// Who is removed while away is told so when it comes back, by whom and when.
+func TestRemovedWhileAwayIsTold(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, "alice", "bob", "mallory")
+		w.group("room", "alice", "bob", "mallory")
+		w.send("alice", "room", "for all")
+		w.hears("room", w.names, "for all")
+		w.crash("mallory")
+		if _, err := w.api("alice").Remove(t.Context(), api.NewKey(), "room", "mallory"); err != nil {
+			t.Fatal(err)
+		}
+		w.agree("room", "alice", "bob")
+		for range 3 {
+			if _, err := w.api("bob").Rotate(t.Context(), api.NewKey(), "room"); err != nil {
+				t.Fatal(err)
+			}
+			w.send("bob", "room", "without mallory")
+			time.Sleep(20 * time.Second)
+		}
+		w.restart("mallory")
+		w.until(2*time.Minute, "word of the removal", func() bool {
+			g, err := w.api("mallory").Group(t.Context(), "room")
+			return err == nil && g.State == api.GroupRemoved
+		})
+		told := ""
+		for e, err := range w.api("mallory").Events(t.Context(), 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Change != nil && e.Change.What == "removed" {
+				told = e.Text
+				break
+			}
+		}
+		if !strings.HasPrefix(told, "You were removed from room by alice in epoch ") {
+			t.Errorf("mallory is told %q", told)
+		}
+		if got := w.texts("mallory", "room"); len(got) != 1 {
+			t.Errorf("mallory has %q", got)
+		}
+	})
+}

@@ -220,6 +220,9 @@ func (b *Backend) mayAct(g *node.Group) error {
 	why := v.Why
 	if why == "" || v.Standing == session.TakenOut {
 		why = "you are not in " + g.Title() + " any more"
+		if v.Why != "" && !g.Left() {
+			why += ": " + v.Why
+		}
 	}
 	return api.NewError(code, api.Sentence(why), hint)
 }

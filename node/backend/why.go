@@ -48,6 +48,9 @@ func (b *Backend) whyGroup(ctx context.Context, g *node.Group) (api.Why, error) 
 	switch {
 	case v.Standing == session.TakenOut:
 		w.Verdict, w.Fix = "You are not in this group any more.", "ask a member to run: covey group invite …"
+		if !g.Left() {
+			w.Cause = api.Sentence(v.Why)
+		}
 	case v.Standing != session.TakingPart:
 		w.Verdict, w.Cause = "This device only reads here.", api.Sentence(v.Why)
 		w.Fix = "ask a member to remove and invite you again"

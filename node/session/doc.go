@@ -47,6 +47,10 @@
 // commits, opened one by one. Only who forked and came back later than the
 // window is let in again by a fresh key package (heal.go).
 //
+// Removed while away (gone.go): devices that left are remembered, and one that
+// compares logs is answered up to the epoch that took it out, so that it reads
+// who removed it and when, and nothing of what was said since.
+//
 // Read in this order: event.go, effect.go, session.go, envelope.go, inbox.go,
 // epoch.go, policy.go, intent.go, commit.go, vote.go, agree.go, move.go, outbox.go,
 // retain.go, heal.go, engine.go.

@@ -25,6 +25,9 @@ type (
 	Frame struct {
 		From  Peer
 		Bytes []byte
+		// Device is whose peer that is, where the driver can tell: one that left
+		// (View.Former) is answered with what it may know (gone.go).
+		Device Device
 	}
 	// PeerUp says that a peer of the group can be reached; a sync starts.
 	PeerUp struct{ Peer Peer }

@@ -43,20 +43,14 @@ func (s *Session) standing() {
 	at := s.held[d.At]
 	switch {
 	case s.exits[d.Rival.ID]:
-		if s.meta.Status != statusRemoved {
-			s.become(statusRemoved, "this device is no longer in the group")
-			s.notify(Notice{Kind: NoticeRemoved, Epoch: d.Rival.Child.ID, Number: d.Rival.Child.Number, Account: d.Rival.Author})
-		}
+		s.takenOut()
 	case s.newerThan[d.Rival.ID]:
 		if s.meta.Status != statusOutdated {
 			s.become(statusOutdated, "the group now follows rules that this version does not know: update it")
 			s.notify(Notice{Kind: NoticeTrouble, Reason: s.meta.Why})
 		}
 	case s.outside():
-		if s.meta.Status != statusRemoved {
-			s.become(statusRemoved, "this device is no longer in the group")
-			s.notify(Notice{Kind: NoticeRemoved, Epoch: s.chain.Best()})
-		}
+		s.takenOut()
 	case at != nil && at.epoch != nil && !s.unopenable[d.Rival.ID]:
 		s.askAll()
 		s.wake(s.now + offerAgain)

@@ -185,6 +185,11 @@ const (
 	// old copy is let in anew: more than the later copy can have made, so that
 	// what comes late of it is not taken for word of yet another.
 	lostStatements = 1 << 32
+	// maxGone bounds the devices remembered as having left, so that they can be
+	// told. The oldest go first.
+	maxGone = 256
+	// maxFarewells is how many frames of one of them are answered in offerEvery.
+	maxFarewells = 32
 	// maxEntered bounds the Welcomes remembered as used: who was let in more
 	// often than this since then has key packages that are long gone.
 	maxEntered = 256

@@ -192,6 +192,13 @@ func (s *Session) loadAsked(l *loader) {
 		l.read(rowOwed, &s.owed)
 		s.owedAt = s.now + settleAfter
 	}
+	l.each("gone/", func(key string) {
+		var d Device
+		var g departure
+		l.id(key, d[:])
+		l.read(key, &g)
+		s.gone[d] = g
+	})
 	l.each("pool/", func(key string) {
 		p := &pooled{}
 		l.read(key, p)

@@ -44,6 +44,7 @@ func (s *Session) moved() {
 	if old != nil {
 		s.tellFork(old, h)
 		s.tellRoster(old, h)
+		s.noteGone(old, h)
 		if old.policy.Name != h.policy.Name {
 			s.notify(Notice{Kind: NoticeRenamed, Body: []byte(h.policy.Name), Epoch: h.id, Number: h.number})
 		}

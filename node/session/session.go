@@ -104,8 +104,9 @@ type Session struct {
 	stirred     bool // a vote, commit or receipt came since the last reap
 	reapAt      Time // when it is done anyway
 	kept        *keptPackage
-	early       []Welcomed // Welcomes that came before the headers they need
-	unpublished [][]byte   // own commits that a crash may have kept in
+	gone        map[Device]departure // devices that left (gone.go)
+	early       []Welcomed           // Welcomes that came before the headers they need
+	unpublished [][]byte             // own commits that a crash may have kept in
 	welcomes    map[CommitID]*heldWelcome
 	outbox      map[MessageID]*sent
 	mids        map[MessageID]uint32
@@ -174,7 +175,7 @@ func newSession(cfg Config, group GroupID, now Time) *Session {
 		own: map[EpochID]CommitID{}, wishes: map[IntentID]*wish{}, pool: map[IntentID]*pooled{},
 		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
 		lastVote: map[Account]consensus.Vote{}, stances: map[Device]stance{}, voteRows: map[Account][]string{}, met: map[Account]int{}, unopenable: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
-		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{},
+		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{}, gone: map[Device]departure{},
 		parked: newParking(), ahead: newAhead(), refused: newMemory[EnvelopeID](maxRefused), counts: Counts{},
 		meta: meta{Version: metaVersion, Group: group, Device: cfg.Self.Device},
 	}
@@ -218,7 +219,7 @@ func (s *Session) Step(now Time, ev Event) Effects {
 	case Received:
 		s.receive(e.From, e.Envelope)
 	case Frame:
-		s.frame(e.From, e.Bytes)
+		s.frame(e)
 	case PeerUp:
 		s.peerUp(e.Peer)
 	case PeerDown:

@@ -115,39 +115,45 @@ func (s *Session) sync(p Peer, f *syncFrame, have []EnvelopeID) {
 }
 
 // frame takes a frame of a peer's.
-func (s *Session) frame(from Peer, b []byte) {
-	f, envelopes, ok := readFrame(b)
-	if !ok {
+func (s *Session) frame(e Frame) {
+	f, envelopes, ok := readFrame(e.Bytes)
+	if !ok || !s.heeds(e.Device) {
 		s.count(DropFrame)
 		return
 	}
-	if s.peers[from] == nil {
-		s.peers[from] = &peer{asked: map[EnvelopeID]Time{}}
+	p := s.peers[e.From]
+	if p == nil {
+		p = &peer{asked: map[EnvelopeID]Time{}}
+		if _, left := s.gone[e.Device]; !left {
+			s.peers[e.From] = p
+		}
 	}
-	for _, e := range envelopes {
-		s.receive(from, e)
+	for _, raw := range envelopes {
+		s.receive(e.From, raw)
 	}
+	set, upTo := s.logFor(e.Device)
 	var reply syncFrame
 	reply.Floor = s.meta.Floor
-	have := s.wanted(f.Missing)
+	have := f.Missing
 	if f.Offer != nil {
 		if f.Floor < s.meta.Floor && !f.More {
 			// The other reaches further back than I: compare from my floor on.
-			reply.Offer = s.set.InitiateFrom(uint64(s.meta.Floor))
+			reply.Offer = set.InitiateFrom(uint64(s.meta.Floor))
 			reply.More = true
 		} else {
-			answer, theirs, mine, err := s.set.Respond(f.Offer)
+			answer, theirs, mine, err := set.Respond(f.Offer)
 			if err != nil {
 				s.count(DropFrame)
 				return
 			}
 			reply.Offer, reply.More = answer, true
-			have = append(have, s.wanted(asEnvelopes(theirs))...)
-			reply.Missing = s.unseen(from, mine)
+			have = append(have, asEnvelopes(theirs)...)
+			reply.Missing = s.unseen(p, mine)
 		}
 	}
+	have = s.wanted(have, upTo)
 	s.order(have)
-	s.sync(from, &reply, have)
+	s.sync(e.From, &reply, have)
 }
 
 func asEnvelopes(ids [][32]byte) []EnvelopeID {
@@ -158,15 +164,17 @@ func asEnvelopes(ids [][32]byte) []EnvelopeID {
 	return out
 }
 
-// wanted are those of ids that are in the log.
-func (s *Session) wanted(ids []EnvelopeID) []EnvelopeID {
-	return slices.DeleteFunc(slices.Clone(ids), func(id EnvelopeID) bool { return !s.logged(id) })
+// wanted are those of ids that are in the log, up to an order.
+func (s *Session) wanted(ids []EnvelopeID, upTo uint64) []EnvelopeID {
+	return slices.DeleteFunc(slices.Clone(ids), func(id EnvelopeID) bool {
+		l, here := s.log[id]
+		return !here || uint64(l.order) > upTo
+	})
 }
 
 // unseen are those of ids to ask a peer for: not here, not parked, not found
 // invalid, not asked for just now.
-func (s *Session) unseen(from Peer, ids [][32]byte) []EnvelopeID {
-	p := s.peers[from]
+func (s *Session) unseen(p *peer, ids [][32]byte) []EnvelopeID {
 	var out []EnvelopeID
 	for _, raw := range ids {
 		id := EnvelopeID(raw)

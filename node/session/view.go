@@ -27,6 +27,8 @@ type View struct {
 	Alive    int     // epochs whose state is held
 	Rivals   int     // of those, on branches that do not lead to the head
 	Inviter  Account // who asked for this account to be let in, as signed; zero: not known
+	// Former are devices that left lately and may not know it.
+	Former []Device
 	// Convicted signed two of what a device signs one of, and weigh nothing.
 	Convicted []Account
 	History   uint64
@@ -120,7 +122,7 @@ func (s *Session) View() View {
 			v.Rivals++
 		}
 	}
-	v.Members = s.members(h)
+	v.Members, v.Former = s.members(h), s.former()
 	v.Topics = s.topics(h)
 	return v
 }

@@ -215,7 +215,7 @@ func (n *node) direct(d session.Direct) {
 		for _, key := range d.Rows {
 			frame = session.AppendRow(slices.Clone(frame), n.rows[key].Value)
 		}
-		w.send(n.name, string(d.Peer), session.Frame{From: session.Peer(n.name), Bytes: frame})
+		w.send(n.name, string(d.Peer), session.Frame{From: session.Peer(n.name), Bytes: frame, Device: n.id.Device})
 	case session.DirectWelcome:
 		for _, to := range w.nodes {
 			if to.id.Device == d.Device {

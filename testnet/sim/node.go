@@ -334,7 +334,7 @@ func (s *seat) direct(d session.Direct) {
 			to.welcome(group, bytes)
 			return
 		}
-		w.enter(to.idx, group.name, session.Frame{From: from.peer(), Bytes: bytes})
+		w.enter(to.idx, group.name, session.Frame{From: from.peer(), Bytes: bytes, Device: from.id.Device})
 	})
 }
 
