@@ -330,6 +330,7 @@ func (e ear) Gossip(topic string, from peer.ID, data []byte) {
 func (e ear) Frame(from peer.ID, data []byte) {
 	if len(data) < len(route{}) {
 		e.n.meter.drop("a frame that is too short")
+		e.n.mesh.Blame(from)
 		return
 	}
 	e.n.mu.RLock()

@@ -35,6 +35,7 @@ type gossip struct {
 	heard  map[peer.ID]map[string]bool // what peers subscribed to, of our topics
 	rates  map[peer.ID]*rate.Limiter
 	scores map[peer.ID]float64 // as pubsub last told
+	blames map[peer.ID]float64 // for what came beside gossip
 }
 
 type topic struct {
@@ -45,7 +46,7 @@ type topic struct {
 }
 
 func newGossip(m *Mesh) *gossip {
-	return &gossip{m: m, topics: make(map[string]*topic), heard: make(map[peer.ID]map[string]bool), rates: make(map[peer.ID]*rate.Limiter)}
+	return &gossip{m: m, topics: make(map[string]*topic), heard: make(map[peer.ID]map[string]bool), rates: make(map[peer.ID]*rate.Limiter), blames: make(map[peer.ID]float64)}
 }
 
 // protocols are gossipsub's, under our own ids: nodes of another network do
@@ -268,7 +269,15 @@ func (g *gossip) appScore(p peer.ID) float64 {
 			return strangerScore
 		}
 	}
-	return 0
+	return -g.blames[p]
+}
+
+// Blame lowers a peer's standing for a frame that no honest peer would send:
+// three in a row, and it is not published to. It fades within minutes.
+func (m *Mesh) Blame(p peer.ID) {
+	m.gossip.mu.Lock()
+	defer m.gossip.mu.Unlock()
+	m.gossip.blames[p] = min(m.gossip.blames[p]+blamePerFrame, blameMost)
 }
 
 // inspect keeps the scores that pubsub computes.
@@ -278,6 +287,13 @@ func (g *gossip) inspect(scores map[peer.ID]float64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.scores = scores
+	for p, b := range g.blames {
+		if b *= blameFades; b < 1 {
+			delete(g.blames, p)
+		} else {
+			g.blames[p] = b
+		}
+	}
 	maps.DeleteFunc(g.rates, func(p peer.ID, _ *rate.Limiter) bool { return gone(p) })
 	maps.DeleteFunc(g.heard, func(p peer.ID, _ map[string]bool) bool { return gone(p) })
 }

@@ -62,6 +62,11 @@ const (
 	// dialTimeout ends one attempt.
 	dialTimeout = 10 * time.Second
 	// strangerScore lies below the publish threshold and above the graylist.
-	strangerScore    = -150
+	strangerScore = -150
+	// blamePerFrame is what a malformed frame costs, blameMost how low that goes,
+	// above the graylist too, and blameFades what is left of it after 10 s.
+	blamePerFrame    = 50
+	blameMost        = 180
+	blameFades       = .9
 	publishThreshold = -100
 )

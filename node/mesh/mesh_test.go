@@ -342,6 +342,9 @@ func TestBadFramesAreCountedAndBounded(t *testing.T) {
 		if drops["frame in: too large"] != 1 || drops["frame in: stream refused"] != 1 || len(w.ears[1].frames) != 0 {
 			t.Errorf("drops %v, frames %q", drops, w.ears[1].frames)
 		}
+		if s := w.nodes[1].Score(w.id(0)); s >= 0 {
+			t.Errorf("who sent an oversized frame scores %v", s)
+		}
 		full := 0
 		for range writerQueue * 3 {
 			if errors.Is(w.nodes[0].Send(w.id(1), make([]byte, 100<<10)), ErrFull) {

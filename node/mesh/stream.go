@@ -174,6 +174,7 @@ func (s *streams) read(in network.Stream) {
 		if err != nil {
 			if errors.Is(err, ErrTooLarge) {
 				s.m.trace.count("frame in: too large")
+				s.m.Blame(p)
 			}
 			in.Reset()
 			return
