@@ -290,6 +290,7 @@ func enter(w *town) {
 
 func talk(w *town) {
 	w.press("Who brings the blankets?\r")
+	w.sees("an empty composer, without a line break", "document.getElementById('text').value === ''")
 	w.says(".mine .body", "Who brings the blankets?")
 	w.says(".mine .fate", "delivered 2/2")
 	sent, err := w.bob.Send(w.t.Context(), "picnic", api.NewMessage{Text: "I do. Two of them."})

@@ -29,6 +29,14 @@ export async function call(method, path, body) {
 export const get = (path) => call('GET', path);
 export const post = (path, body) => call('POST', path, body);
 
+// past is what the node's log has told of a group so far, oldest first, of
+// some types only.
+export async function past(group, types) {
+  const r = await fetch('/v1/events?once=true&from=0&types=' + types.join(',') + '&group=' + seg(group), { headers: { Accept: 'application/x-ndjson' } });
+  if (!r.ok) return [];
+  return (await r.text()).split('\n').filter((l) => l.trim()).map((l) => JSON.parse(l)).filter((e) => types.includes(e.type));
+}
+
 // seg escapes one element of a path.
 export const seg = encodeURIComponent;
 

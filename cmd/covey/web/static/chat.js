@@ -1,7 +1,7 @@
 // Chat: groups, what was said, who is there. The page keeps no truth of its
 // own: it shows what the node said and asks again when an event says so.
 
-import { call, get, post, seg } from './api.js';
+import { call, get, past, post, seg } from './api.js';
 import { $, el, name, visible, clock, ask, field } from './dom.js';
 
 const page = 100; // messages loaded at once
@@ -10,13 +10,18 @@ let groups = [];
 let current = null; // GroupDetail
 let lines = new Map(); // message id -> its list item
 let reply = null;
+let shift = false; // the last key was pressed with it
+let notes = []; // what the node's log has told of this group, besides messages
+const told = ['member', 'fork', 'gap', 'trouble', 'group'];
 
 export async function start(status) {
   me = status;
   $('composer').addEventListener('submit', (e) => { e.preventDefault(); send(); });
-  $('text').addEventListener('keydown', (e) => {
-    if (e.key === 'Enter' && !e.shiftKey && !e.isComposing) { e.preventDefault(); send(); }
-    if (e.key === 'Escape') answer(null);
+  $('text').addEventListener('keydown', (e) => { shift = e.shiftKey; if (e.key === 'Escape') answer(null); });
+  $('text').addEventListener('beforeinput', (e) => { // also where a screen keyboard names no keys
+    if (!['insertLineBreak', 'insertParagraph'].includes(e.inputType) || shift || e.isComposing) return;
+    e.preventDefault();
+    send();
   });
   $('new-group').addEventListener('click', newGroup);
   $('new-link').addEventListener('click', () => newLink());
@@ -33,7 +38,7 @@ export const currentGroup = () => current?.id;
 
 async function refresh() {
   groups = await get('groups') ?? [];
-  const list = groups.map((g) => el('li', {}, el('button', { 'aria-current': String(g.id === current?.id), onclick: () => open(g.id) },
+  const list = groups.map((g) => el('li', {}, el('button', { 'data-id': g.id, 'aria-current': String(g.id === current?.id), onclick: () => open(g.id) },
     name(g.name), g.unread ? el('span', { class: 'badge', text: String(g.unread), 'aria-label': g.unread + ' unread' }) : null)));
   $('group-list').replaceChildren(...list);
   const [invitations, contacts] = await Promise.all([get('invitations'), get('contacts')]);
@@ -46,44 +51,58 @@ function invitation(i) {
     await refresh();
     if (verb === 'accept' && r) await open(r.id);
   };
-  return el('div', { class: 'card' }, el('p', {}, name(i.from_name), i.stranger ? ' (nobody you know)' : '', ' invites you to ', name(i.name), '.'),
-    el('button', { text: 'Join', onclick: guard(done('accept')) }), ' ', el('button', { text: 'Decline', onclick: guard(done('decline')) }));
+  return el('div', { class: 'card' }, el('p', {}, name(i.from_name), i.stranger ? el('em', { class: 'warn', text: ' (nobody you know)' }) : '', ' invites you to ', name(i.name), '.'),
+    el('button', { class: 'do', text: 'Join', onclick: guard(done('accept')) }), ' ', el('button', { text: 'Decline', onclick: guard(done('decline')) }));
 }
 
 function request(c) {
   const reply = (accept) => guard(async () => { await post('contacts/' + seg(c.account) + '/answer', { accept }); await refresh(); });
   return el('div', { class: 'card' }, el('p', {}, name(c.name || c.claims), ' would like to be a contact. ', c.hello ? el('q', { text: visible(c.hello) }) : ''),
-    el('button', { text: 'Accept', onclick: reply(true) }), ' ', el('button', { text: 'Refuse', onclick: reply(false) }));
+    el('button', { class: 'do', text: 'Accept', onclick: reply(true) }), ' ', el('button', { text: 'Refuse', onclick: reply(false) }), ' ',
+    el('button', { text: 'Block', title: 'Nothing of theirs reaches you any more.', onclick: guard(async () => { await post('contacts/' + seg(c.account) + '/block', { blocked: true }); await refresh(); }) }));
 }
 
 function welcome() {
   $('talk-name').textContent = 'Nobody here yet';
-  $('timeline').replaceChildren(el('li', { class: 'note', text: 'Invite somebody with a link, or add a contact with the link they gave you. Then make a group.' }));
+  const step = (does, says, id) => el('li', {}, el('button', { class: 'do', text: does, onclick: () => $(id).click() }), ' ', says);
+  $('timeline').replaceChildren(el('li', { class: 'empty' }, el('p', { text: 'Two people meet by a link; after that, groups need none.' }),
+    el('ol', { class: 'steps' }, step('Invite somebody', 'and give them the link or let them scan it,', 'new-link'), step('Add a contact', 'by the link that they gave you,', 'add-contact'), step('New group', 'and invite who is to be in it.', 'new-group'))));
   $('composer').hidden = true;
 }
 
 async function open(id) {
   current = await get('groups/' + seg(id));
+  for (const b of $('group-list').querySelectorAll('button')) b.setAttribute('aria-current', String(b.dataset.id === id));
   $('composer').hidden = current.state !== 'active';
   answer(null);
-  const p = await get('groups/' + seg(id) + '/messages?limit=' + page);
+  const [p, all] = await Promise.all([get('groups/' + seg(id) + '/messages?limit=' + page), past(id, told)]);
+  notes = all.filter(worth);
   lines = new Map();
   $('timeline').replaceChildren();
-  if (p.more) $('timeline').append(el('li', { class: 'note' }, el('button', { text: 'Earlier messages', onclick: guard(() => earlier(p.messages[0].seq)) })));
-  for (const m of p.messages) add(m);
+  put(p, null, null);
   head();
   $('timeline').scrollTop = $('timeline').scrollHeight;
   await markRead();
 }
 
-async function earlier(before) {
-  const p = await get('groups/' + seg(current.id) + '/messages?limit=' + page + '&before=' + before);
-  const top = $('timeline').firstChild;
-  top.remove();
-  const first = $('timeline').firstChild;
-  for (const m of p.messages) if (m.kind !== 'reaction') $('timeline').insertBefore(line(m), first);
+// put shows a page of messages, and between them what else happened then,
+// before an item of the timeline that is already there or at its end.
+function put(p, before, until) {
+  const from = p.more ? p.messages[0].received : '';
+  const texts = p.messages.filter((m) => m.kind !== 'reaction');
+  const items = [...texts.map((m) => [Date.parse(m.received), () => line(m)]),
+    ...notes.filter((e) => Date.parse(e.at) >= (Date.parse(from) || 0) && (!until || Date.parse(e.at) < Date.parse(until))).map((e) => [Date.parse(e.at), () => entry(e)])];
+  items.sort((a, b) => a[0] - b[0]);
+  if (p.more) items.unshift([0, () => el('li', { class: 'more' }, el('button', { text: 'Earlier messages', onclick: guard(() => earlier(p.messages[0])) }))]);
+  else if (!items.length) items.push([0, () => el('li', { class: 'empty', text: 'Nothing has been said here yet.' })]);
+  for (const [, make] of items) $('timeline').insertBefore(make(), before);
   for (const m of p.messages) if (m.kind === 'reaction') mark(m);
-  if (p.more) $('timeline').prepend(el('li', { class: 'note' }, el('button', { text: 'Earlier messages', onclick: guard(() => earlier(p.messages[0].seq)) })));
+}
+
+async function earlier(first) {
+  const p = await get('groups/' + seg(current.id) + '/messages?limit=' + page + '&before=' + first.seq);
+  $('timeline').firstChild.remove();
+  put(p, $('timeline').firstChild, first.received);
 }
 
 async function markRead() {
@@ -111,8 +130,8 @@ function head() {
 function member(m) {
   const state = [m.me ? 'you' : m.online ? 'reachable' + (m.path ? ', ' + m.path : '') : 'away', m.role,
     m.devices.length > 1 ? m.devices.length + ' devices' : '', m.verified ? 'verified' : '', m.blocked ? 'blocked' : '', m.agrees ? '' : 'votes elsewhere'].filter(Boolean);
-  const line = el('div', { class: 'member' }, name(m.name), el('br'), el('small', { text: state.join(' · ') }));
-  if (!m.me) line.append(' ', el('button', { class: 'small', text: '…', 'aria-label': 'What can be done about ' + visible(m.name), onclick: () => about(m) }));
+  const line = el('div', { class: 'member' }, el('div', {}, name(m.name), el('br'), el('small', { text: state.join(' · ') })));
+  if (!m.me) line.append(el('button', { class: 'small', text: '…', 'aria-label': 'What can be done about ' + visible(m.name), onclick: () => about(m) }));
   return line;
 }
 
@@ -120,11 +139,11 @@ function line(m) {
   const li = el('li', { class: m.mine ? 'mine' : '', 'data-id': m.id, 'data-seq': m.seq });
   const fate = el('span', { class: 'fate' });
   const text = m.kind === 'text' ? visible(m.text) : `[${visible(m.kind)}: this version does not show it]`;
-  li.append(el('div', {}, el('span', { class: 'who' }, name(m.mine ? 'you' : m.name)), el('time', { datetime: m.sent, text: clock(m.sent) }),
-    m.orphan ? el('span', { class: 'fate', text: ' · read on a branch that lost; it stands', title: 'The commit this was sent under lost to a rival.' }) : null, ' ', fate,
-    el('button', { class: 'small', text: 'Reply', onclick: () => answer(m) }), el('button', { class: 'small', text: 'React', onclick: () => react(m) }),
-    el('button', { class: 'small', text: 'Why?', onclick: () => why(m.id) })),
-  m.reply_to ? el('p', { class: 'quote', text: quoted(m.reply_to) }) : '', el('p', { class: 'body', text }), el('div', { class: 'reactions' }));
+  li.append(el('div', { class: 'top' }, el('span', { class: 'who' }, name(m.mine ? 'you' : m.name)), el('time', { datetime: m.sent, text: clock(m.sent) }),
+    m.orphan ? el('span', { class: 'fate', text: 'read on a branch that lost; it stands', title: 'The commit this was sent under lost to a rival.' }) : null,
+    el('span', { class: 'acts' }, el('button', { class: 'small', text: 'Reply', onclick: () => answer(m) }), el('button', { class: 'small', text: 'React', onclick: () => react(m) }),
+      el('button', { class: 'small', text: 'Why?', onclick: guard(() => why(m.id)) }))),
+  m.reply_to ? el('p', { class: 'quote', text: quoted(m.reply_to) }) : '', el('p', { class: 'body', text }), m.mine ? fate : '', el('div', { class: 'reactions' }));
   li.fate = fate;
   if (m.progress) progress(fate, m.progress);
   lines.set(m.id, li);
@@ -137,6 +156,7 @@ function add(m) {
   if (lines.has(m.id)) return;
   if (m.kind === 'reaction') { mark(m); return; }
   const list = $('timeline');
+  list.querySelector('.empty')?.remove();
   const end = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
   list.append(line(m));
   if (end) list.scrollTop = list.scrollHeight;
@@ -165,6 +185,23 @@ function note(kind, text) {
   $('timeline').scrollTop = $('timeline').scrollHeight;
 }
 
+// worth says whether an event has a place between the messages. Whoever comes,
+// goes or changes a device always has, and nothing on the page takes it away.
+const worth = (e) => told.includes(e.type) && (e.type !== 'group' || e.change?.what !== 'joined');
+
+function entry(e) {
+  return el('li', { class: ['note', e.type, (e.member?.change ?? '').startsWith('device') ? 'device' : ''].filter(Boolean).join(' '), 'data-cursor': e.cursor },
+    el('time', { datetime: e.at, text: clock(e.at) }), ' ', visible(e.text));
+}
+
+// happened shows an event once, though it may come with the past and live.
+function happened(e) {
+  if (notes.some((n) => n.cursor === e.cursor)) return;
+  notes.push(e);
+  $('timeline').append(entry(e));
+  $('timeline').scrollTop = $('timeline').scrollHeight;
+}
+
 // event is one line of the node's log.
 export async function event(e) {
   try {
@@ -175,7 +212,7 @@ export async function event(e) {
     if (!current || e.group !== current.id) { if (e.type === 'peer' && current) await detail(); return; }
     if (e.type === 'message') { add(e.message); await refresh(); await markRead(); }
     if (e.type === 'delivery') { const li = lines.get(e.delivery.message); if (li) progress(li.fate, e.delivery.progress); }
-    if (['member', 'fork', 'gap', 'trouble'].includes(e.type) || (e.type === 'group' && e.change.what !== 'joined')) note(e.type, e.text);
+    if (worth(e)) happened(e);
     if (e.type === 'operation' && ['denied', 'superseded', 'expired'].includes(e.operation.state)) note('trouble', e.text);
     if (['member', 'epoch', 'fork', 'group'].includes(e.type)) await detail();
   } catch (err) { note('trouble', err.message); }
@@ -228,14 +265,24 @@ function newGroup() {
   }, 'Create');
 }
 
+// qr is the picture of a text, as an address for img.
+async function qr(text) {
+  const picture = await (await fetch('/qr', { method: 'POST', body: text })).blob();
+  return new Promise((ok) => { const r = new FileReader(); r.onload = () => ok(r.result); r.readAsDataURL(picture); });
+}
+
 async function newLink(group) {
   try {
     const l = await post('links', { group, uses: 1, ttl_seconds: 86400 });
-    const picture = await (await fetch('/qr', { method: 'POST', body: l.url })).blob();
-    const src = await new Promise((ok) => { const r = new FileReader(); r.onload = () => ok(r.result); r.readAsDataURL(picture); });
+    const src = await qr(l.url);
     ask('Invitation', [el('p', { text: 'Good once, until ' + new Date(l.expires).toLocaleString() + '. Give it to one person; whoever has it can ask to be a contact.' }),
-      el('img', { class: 'qr', src, alt: 'The link as a QR code' }), el('code', { text: l.url })], null);
+      el('img', { class: 'qr', src, alt: 'The link as a QR code' }), el('code', { class: 'link', text: l.url }),
+      el('div', { class: 'tools' }, el('button', { type: 'button', id: 'copy', text: 'Copy the link', onclick: () => copy(l.url) }))], null);
   } catch (e) { ask('No link could be made', [el('p', { text: e.message })], null); }
+}
+
+async function copy(text) {
+  try { await navigator.clipboard.writeText(text); $('copy').textContent = 'Copied'; } catch { $('copy').textContent = 'Choose the text and copy it'; }
 }
 
 function addContact() {
@@ -266,7 +313,8 @@ async function about(m) {
   const body = [el('p', {}, name(m.name), ` · ${m.role}`), el('p', { class: 'print', text: m.account })];
   if (m.contact) {
     const c = await get('contacts/' + seg(m.account));
-    body.push(el('p', { text: 'Compare these words with them, aloud or side by side. Both see the same:' }), el('p', { class: 'print', text: c.words }), el('p', { class: 'print', text: c.number }),
+    body.push(el('p', { text: 'Compare these words with them, aloud or side by side. Both see the same:' }), el('p', { class: 'print words', text: c.words }), el('p', { class: 'print', text: c.number }),
+      el('img', { class: 'qr', src: await qr(c.number), alt: 'The number as a QR code' }),
       el('button', { type: 'button', text: c.verified ? 'Not verified after all' : 'They match', onclick: guard(async () => { await post('contacts/' + seg(m.account) + '/verify', { verified: !c.verified }); $('ask').close(); await detail(); }) }), ' ',
       el('button', { type: 'button', text: c.state === 'blocked' ? 'Unblock' : 'Block', onclick: guard(async () => { await post('contacts/' + seg(m.account) + '/block', { blocked: c.state !== 'blocked' }); $('ask').close(); await detail(); }) }), ' ');
   }

@@ -45,6 +45,7 @@ export function drawTree(epochs, chosen, choose) {
     const pick = () => choose(n);
     out.append(svg('g', { tabindex: 0, role: 'button', 'aria-label': label, 'aria-pressed': String(n.id === chosen), 'data-life': n.life, 'data-branch': c.main ? 'head' : 'side', 'data-epoch': n.id, onclick: pick,
       onkeydown: (e) => { if (e.key === 'Enter' || e.key === ' ') { e.preventDefault(); pick(); } } },
+    svg('circle', { class: 'under', cx: X(c), cy: Y(c), r: n.head ? 13 : 10 }),
     svg('circle', { class: 'state' + (n.head ? ' head' : ''), cx: X(c), cy: Y(c), r: n.head ? 13 : 10, fill: colour(n.id), opacity: n.life === 'erased' || n.life === 'lost' ? .45 : 1 }),
     txt(X(c), Y(c) + 4, String(n.number), 'middle'), txt(X(c), Y(c) + 27, (n.name ? visible(n.name).slice(0, 12) : '') + (n.of ? ` ${n.weight}/${n.of}` : ''), 'middle', 'faint')));
   }
