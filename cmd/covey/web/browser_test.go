@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +27,14 @@ import (
 	"github.com/covey-p2p/covey/testnet/local"
 )
 
-var screens = flag.String("screens", "", "write pictures of the page to this folder")
+var (
+	screens = flag.String("screens", "", "write every picture of the page to this folder")
+	update  = flag.Bool("update", false, "record the pictures that README shows anew")
+)
+
+// shown are the pictures of README. An invitation is none of them, for it
+// shows a secret.
+var shown = []string{"chat", "health", "verify", "replay"}
 
 // patience is how long the page may take to show something: real nodes on a
 // machine that does other things too.
@@ -165,13 +173,22 @@ func (b *browser) press(keys string, mods ...chromedp.Modifier) {
 // picture keeps what the tab shows, where pictures are wanted.
 func (b *browser) picture(name string) {
 	b.t.Helper()
-	if *screens == "" {
+	var folders []string
+	if *screens != "" {
+		folders = append(folders, *screens)
+	}
+	if *update && slices.Contains(shown, name) {
+		folders = append(folders, "testdata")
+	}
+	if len(folders) == 0 {
 		return
 	}
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	must(b.t, err)
-	must(b.t, os.MkdirAll(*screens, 0o755))
-	must(b.t, os.WriteFile(filepath.Join(*screens, name+".png"), png, 0o644))
+	for _, dir := range folders {
+		must(b.t, os.MkdirAll(dir, 0o755))
+		must(b.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644))
+	}
 }
 
 func quote(s string) string {
@@ -250,7 +267,7 @@ func TestPage(t *testing.T) {
 		do   func(*town)
 	}{
 		{"enter", enter}, {"talk", talk}, {"keys", keyboard}, {"fork and heal", forkAndHeal}, {"restart", restart},
-		{"meet", meet}, {"hostile text", hostileText}, {"hostile sites", hostileSites},
+		{"meet", meet}, {"strangers", strangers}, {"hostile text", hostileText}, {"hostile sites", hostileSites},
 	} {
 		ok := t.Run(step.name, func(t *testing.T) {
 			w.browser.t = t
@@ -359,6 +376,7 @@ func forkAndHeal(w *town) {
 	w.says("#talk-epoch", "✓ agreed 3/3")
 	w.sees("that all is delivered", "[...document.querySelectorAll('.mine .fate')].every((f) => f.textContent.includes('2/2'))")
 	w.picture("chat")
+	w.stays()
 
 	w.press("2", chromedp.ModifierAlt)
 	w.sees("a branch that lost", "document.querySelector('#tree [data-branch=side]')")
@@ -371,6 +389,38 @@ func forkAndHeal(w *town) {
 	w.says("#health-verdict", "agreed by all 3")
 	w.picture("health")
 	w.press("1", chromedp.ModifierAlt)
+}
+
+// stays loads the page anew: what happened is still between the messages, each
+// thing once, in one order, and nothing on the page takes it away.
+func (w *town) stays() {
+	const notes = "[...document.querySelectorAll('#timeline .note[data-cursor]')].map((n) => Number(n.dataset.cursor))"
+	const texts = "[...document.querySelectorAll('#timeline .body')].map((n) => n.textContent)"
+	before, said := eval[[]int](w.browser, notes), eval[[]string](w.browser, texts)
+	w.goTo(w.base + "/")
+	w.says("#talk-epoch", "✓ agreed 3/3")
+	after := eval[[]int](w.browser, notes)
+	slices.Sort(before)
+	if !slices.Equal(before, after) || len(after) == 0 {
+		w.t.Errorf("notes %v, and %v after the page was loaded anew", before, after)
+	}
+	if now := eval[[]string](w.browser, texts); len(now) != len(said) {
+		w.t.Errorf("messages %q, and %q after the page was loaded anew", said, now)
+	}
+	w.says("#timeline .note.fork", "at once")
+	w.says("#timeline .note.member", "Carol is in the group now")
+	if eval[bool](w.browser, "!!document.querySelector('#timeline .note button')") {
+		w.t.Error("what happened can be taken from the timeline")
+	}
+	w.prefers("dark")
+	w.picture("dark")
+	w.prefers("light")
+	must(w.t, chromedp.Do(w.ctx, chromedp.EmulateViewport(400, 760)))
+	w.sees("that nothing is wider than a narrow page", "document.documentElement.scrollWidth <= 400 && document.querySelector('#composer button').getBoundingClientRect().right <= 400")
+	w.picture("narrow")
+	must(w.t, chromedp.Do(w.ctx, chromedp.EmulateViewport(1200, 760)))
+	w.press("x\x1b")
+	eval[bool](w.browser, "(document.getElementById('text').value = '', document.getElementById('text').focus(), true)")
 }
 
 // restart ends the node behind the page with kill -9 and starts it again.
@@ -403,8 +453,14 @@ func meet(w *town) {
 	if !strings.HasPrefix(link, "covey:") {
 		w.t.Errorf("the link is %q", link)
 	}
+	w.picture("invitation")
+	if at := eval[string](w.browser, "location.href + document.title"); strings.Contains(at, link) {
+		w.t.Errorf("the link is in the address or the title: %s", at)
+	}
 	w.press("\x1b")
 	w.sees("no dialog", "!document.getElementById('ask').open")
+	w.wrongLink("hello", "That is no invitation link.")
+	w.wrongLink(link, "That is your own link")
 
 	bob := w.account("Bob")
 	k, err := w.alice.Contact(w.t.Context(), bob)
@@ -412,8 +468,49 @@ func meet(w *town) {
 	w.click("#details [aria-label='What can be done about Bob']")
 	w.says("#ask-body .print", k.Words)
 	w.says("#ask-body .print", k.Number)
+	w.sees("the number as a code", "document.querySelector('#ask-body img.qr')?.naturalWidth > 0")
+	w.picture("verify")
 	eval[bool](w.browser, "([...document.querySelectorAll('#ask-body button')].find((e) => e.textContent === 'They match').click(), true)")
 	w.says("#details .member", "verified")
+}
+
+// wrongLink gives the page a link that leads nowhere, and reads why.
+func (w *town) wrongLink(link, why string) {
+	w.t.Helper()
+	w.click("#add-contact")
+	eval[bool](w.browser, "(document.querySelector('#ask [name=link]').value = "+quote(link)+", document.getElementById('ask-ok').click(), true)")
+	w.says("#ask-error", why)
+	w.press("\x1b")
+	w.sees("no dialog", "!document.getElementById('ask').open")
+}
+
+// strangers ask with links that no longer work: they wait for an answer.
+func strangers(w *town) {
+	ctx := w.t.Context()
+	l, err := w.alice.NewLink(ctx, api.NewLink{Uses: 1})
+	must(w.t, err)
+	must(w.t, w.alice.RevokeLink(ctx, l.ID))
+	must(w.t, w.net.Nodes("Dave", "Mallory"))
+	button := func(who, text string) {
+		w.t.Helper()
+		w.says("#asks .card", who)
+		eval[bool](w.browser, "([...document.querySelectorAll('#asks .card')].find((c) => c.textContent.includes("+quote(who)+")).querySelectorAll('button').forEach((b) => b.textContent === "+quote(text)+" && b.click()), true)")
+		w.sees("no card of "+who, "![...document.querySelectorAll('#asks .card')].some((c) => c.textContent.includes("+quote(who)+"))")
+	}
+	for who, answer := range map[string]api.ContactState{"Dave": api.ContactKnown, "Mallory": api.ContactBlocked} {
+		c, err := w.net.Client(who)
+		must(w.t, err)
+		_, err = c.AddContact(ctx, api.NewContact{Link: l.URL, Hello: "I am <b>" + who + "</b>\u202e"})
+		must(w.t, err)
+		w.says("#asks .card q", `I am <b>`+who+`</b>\u202e`)
+		w.picture("stranger")
+		button(who, map[api.ContactState]string{api.ContactKnown: "Accept", api.ContactBlocked: "Block"}[answer])
+		k, err := w.alice.Contact(ctx, w.account(who))
+		must(w.t, err)
+		if k.State != answer {
+			w.t.Errorf("%s is %s, not %s", who, k.State, answer)
+		}
+	}
 }
 
 func (w *town) account(name string) string {

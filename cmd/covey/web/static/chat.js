@@ -275,7 +275,7 @@ async function newLink(group) {
   try {
     const l = await post('links', { group, uses: 1, ttl_seconds: 86400 });
     const src = await qr(l.url);
-    ask('Invitation', [el('p', { text: 'Good once, until ' + new Date(l.expires).toLocaleString() + '. Give it to one person; whoever has it can ask to be a contact.' }),
+    ask('Invitation', [el('p', { text: 'Good once, until ' + new Date(l.expires).toLocaleString() + '. Give it to one person; whoever uses it first is a contact of yours.' }),
       el('img', { class: 'qr', src, alt: 'The link as a QR code' }), el('code', { class: 'link', text: l.url }),
       el('div', { class: 'tools' }, el('button', { type: 'button', id: 'copy', text: 'Copy the link', onclick: () => copy(l.url) }))], null);
   } catch (e) { ask('No link could be made', [el('p', { text: e.message })], null); }
@@ -310,15 +310,15 @@ function leave() {
 
 async function about(m) {
   const at = 'groups/' + seg(current.id) + '/members/' + seg(m.account);
-  const body = [el('p', {}, name(m.name), ` · ${m.role}`), el('p', { class: 'print', text: m.account })];
+  const body = [el('p', { class: 'print id', text: m.account })];
   if (m.contact) {
     const c = await get('contacts/' + seg(m.account));
-    body.push(el('p', { text: 'Compare these words with them, aloud or side by side. Both see the same:' }), el('p', { class: 'print words', text: c.words }), el('p', { class: 'print', text: c.number }),
-      el('img', { class: 'qr', src: await qr(c.number), alt: 'The number as a QR code' }),
-      el('button', { type: 'button', text: c.verified ? 'Not verified after all' : 'They match', onclick: guard(async () => { await post('contacts/' + seg(m.account) + '/verify', { verified: !c.verified }); $('ask').close(); await detail(); }) }), ' ',
+    body.push(el('p', { text: 'Compare these words with them, aloud or side by side. Both see the same:' }), el('div', { class: 'with-code' }, el('div', {}, el('p', { class: 'print words', text: c.words }), el('p', { class: 'print', text: c.number })),
+        el('img', { class: 'qr', src: await qr(c.number), alt: 'The number as a QR code' })),
+      el('button', { type: 'button', class: c.verified ? '' : 'do', text: c.verified ? 'Not verified after all' : 'They match', onclick: guard(async () => { await post('contacts/' + seg(m.account) + '/verify', { verified: !c.verified }); $('ask').close(); await detail(); }) }), ' ',
       el('button', { type: 'button', text: c.state === 'blocked' ? 'Unblock' : 'Block', onclick: guard(async () => { await post('contacts/' + seg(m.account) + '/block', { blocked: c.state !== 'blocked' }); $('ask').close(); await detail(); }) }), ' ');
   }
-  body.push(el('label', {}, 'Role', el('select', { name: 'role' }, ...['member', 'admin', 'owner'].map((r) => el('option', { value: r, text: r, selected: r === m.role })))),
+  body.push(el('label', { class: 'part' }, 'Role', el('select', { name: 'role' }, ...['member', 'admin', 'owner'].map((r) => el('option', { value: r, text: r, selected: r === m.role })))),
     el('button', { type: 'button', text: 'Remove from the group', onclick: guard(async () => { await call('DELETE', at); $('ask').close(); }) }));
-  ask('About a member', body, async (f) => { if (f.role !== m.role) await call('PATCH', at, { role: f.role }); }, 'Save role');
+  ask('About ' + visible(m.name), body, async (f) => { if (f.role !== m.role) await call('PATCH', at, { role: f.role }); }, 'Save role');
 }
