@@ -39,6 +39,7 @@ type desk struct {
 	open   api.GroupDetail
 	lines  []line
 	byID   map[string]int // message id -> index in lines
+	past   uint64         // cursor of the last note that was loaded with the open group
 	asks   []string       // what waits for an answer, a sentence each
 	reply  string         // id of the message being answered
 	notice string         // last thing said to the person, below the timeline
@@ -119,14 +120,42 @@ func (d *desk) enter(group string) job {
 		if err != nil {
 			return failed(err)
 		}
+		notes, err := happened(ctx, c, g.ID, p)
+		if err != nil {
+			return failed(err)
+		}
 		return func(d *desk) job {
-			d.open, d.lines, d.byID, d.reply = g, nil, map[string]int{}, ""
+			d.open, d.lines, d.byID, d.reply, d.past = g, nil, map[string]int{}, "", 0
 			for _, m := range p.Messages {
+				for len(notes) > 0 && notes[0].At.Before(m.Received) {
+					d.note(notes[0])
+					notes = notes[1:]
+				}
 				d.add(m)
+			}
+			for _, e := range notes {
+				d.note(e)
 			}
 			return d.seen()
 		}
 	}
+}
+
+// happened is what the node's log has told of a group besides messages, from
+// the first message of a page on: who came and went, whose device changed, and
+// what became of forks stays in the timeline.
+func happened(ctx context.Context, c *api.Client, group string, p api.Page) (notes []api.Event, err error) {
+	told := []api.EventType{api.EventMember, api.EventFork, api.EventGap, api.EventGroup}
+	for e, err := range c.Watch(ctx, api.WatchOptions{Types: told, Group: group, Once: true}) {
+		if err != nil {
+			return nil, err
+		}
+		entered := e.Type == api.EventGroup && (e.Change.What == "joined" || e.Change.What == "founded")
+		if early := p.More && e.At.Before(p.Messages[0].Received); !entered && !early {
+			notes = append(notes, e)
+		}
+	}
+	return notes, nil
 }
 
 // detail reads the open group again.
@@ -180,8 +209,15 @@ func (d *desk) add(m api.Message) {
 	d.trim()
 }
 
-// note puts a sentence of the node's into the timeline.
+// note puts a sentence of the node's into the timeline, once: it may come with
+// the group, and again as news.
 func (d *desk) note(e api.Event) {
+	if e.Group == d.open.ID && e.Group != "" {
+		if e.Cursor <= d.past {
+			return
+		}
+		d.past = e.Cursor
+	}
 	d.lines = append(d.lines, line{note: visible(e.Text), kind: e.Type, at: clock(e.At)})
 	d.trim()
 }

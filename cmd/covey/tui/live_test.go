@@ -270,6 +270,19 @@ func liveFork(w *terminal) {
 	w.must(w.net.Heal(""))
 	w.sees("changed epoch", "is followed.", "✓ agreed 3/3")
 	w.sees("Is anybody there?  delivered 2/2")
+	w.types("/open go")
+	w.sees("go · 1 member", "Bob was removed from the group")
+	w.types("/open picnic") // opened again, it tells of the fork once
+	w.sees("picnic · 3 members", "is followed.")
+	notes := 0
+	for _, l := range w.m.desk.lines {
+		if l.kind == "fork" {
+			notes++
+		}
+	}
+	if notes != 1 {
+		w.t.Errorf("the fork is told %d times:\n%s", notes, w.screen())
+	}
 }
 
 // liveRestart kills the node behind the screen; the screen says so, and goes on
