@@ -171,8 +171,10 @@ func (a *app) simOne(ctx context.Context, f *scenario.File, so scenario.Options,
 	if !a.json {
 		so.Print = a.out
 	}
+	began := time.Now()
 	so.Progress = a.progress(o.quiet)
 	out, err := f.Run(ctx, so)
+	a.wipe(o.quiet, began)
 	if err != nil {
 		return scriptError(err)
 	}
@@ -202,11 +204,13 @@ func (a *app) simLocal(ctx context.Context, f *scenario.File, so scenario.Option
 		return err
 	}
 	defer func() { err = errors.Join(err, net.Close()) }()
+	began := time.Now()
 	so.Stage, so.Progress = net, a.progress(o.quiet)
 	if !a.json {
 		so.Print = a.out
 	}
 	out, err := f.Run(ctx, so)
+	a.wipe(o.quiet, began)
 	if err != nil {
 		return scriptError(err)
 	}
@@ -529,7 +533,9 @@ func (a *app) simSeeds() *cobra.Command {
 				bad++
 				a.say("seed %d: %s", seed, b)
 			}
+			a.counted(false, began, i+1, count)
 		}
+		a.wipe(false, began)
 		a.say("%s, %d broken, %.1f a second", plural(count, "seed"), bad, float64(count)/time.Since(began).Seconds())
 		return broken(bad > 0)
 	})
@@ -545,14 +551,19 @@ func (a *app) simExplore() *cobra.Command {
 		if members < 2 || members > 4 {
 			return usage("--members %d: 2 to 4; histories grow too many beyond", members)
 		}
-		names := []string{"a", "b", "c", "d"}[:members]
+		names, began, runs := []string{"a", "b", "c", "d"}[:members], time.Now(), 0
 		found, err := sim.Explore(sim.Small{
 			Name: "rivals", Lose: lose, Double: double, Crash: crash, Ticks: 1, MaxRuns: most,
 			Begin: func(w *sim.World) error {
 				return errors.Join(w.Nodes(names...), w.Group("g", names[0], names[1:]...), w.Settle(5*time.Minute))
 			},
-			Race: func(w *sim.World) error { return errors.Join(w.Refresh(names[0], "g"), w.Refresh(names[1], "g")) },
+			Race: func(w *sim.World) error {
+				runs++
+				a.counted(false, began, min(runs, most), most)
+				return errors.Join(cmd.Context().Err(), w.Refresh(names[0], "g"), w.Refresh(names[1], "g"))
+			},
 		})
+		a.wipe(false, began)
 		if err != nil {
 			return err
 		}
