@@ -433,3 +433,38 @@ func TestX509(t *testing.T) {
 		equal(t, fmt.Sprintf("key of suite %d", id), got, want)
 	}
 }
+
+// All members take proposals in whatever order a commit lists them, and come to
+// one epoch: what is validated is what is applied, in one order (RFC 9420 §12.3).
+func TestProposalOrder(t *testing.T) {
+	w := newWorld(t, X25519AES128SHA256Ed25519)
+	g := w.group(GroupOptions{}, "a", "b", "c", "d")
+	e, f := w.person("e"), w.person("f")
+	proposals := []Proposal{
+		&Remove{Removed: 2}, &Add{KeyPackage: e.pack.KeyPackage}, &Add{KeyPackage: f.pack.KeyPackage},
+		&GroupContextExtensions{Extensions: g[0].Context().Extensions},
+	}
+	trees := map[string]bool{}
+	var permute func(k int)
+	permute = func(k int) {
+		if k < len(proposals) {
+			for i := k; i < len(proposals); i++ {
+				proposals[k], proposals[i] = proposals[i], proposals[k]
+				permute(k + 1)
+				proposals[k], proposals[i] = proposals[i], proposals[k]
+			}
+			return
+		}
+		c := w.commit(g[0], CommitOptions{Proposals: slices.Clone(proposals)})
+		again := w.commit(g[0], CommitOptions{Proposals: slices.Clone(proposals)}) // the first has used nothing up
+		trees[fmt.Sprint(len(c.Next.RatchetTree()))] = true
+		for _, made := range []*Candidate{c, again} {
+			got := w.follow([]*member{g[0], g[1], g[3]}, 0, made)
+			w.same(append(got, &member{e, w.join(e, made.Welcome)}, &member{f, w.join(f, made.Welcome)})...)
+		}
+	}
+	permute(0)
+	if len(trees) != 1 {
+		t.Errorf("trees of %v bytes", trees)
+	}
+}

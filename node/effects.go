@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -139,7 +140,7 @@ func (g *Group) publish(out session.Outgoing) {
 		return
 	}
 	data := append([]byte{gossipEnvelope}, out.Envelope...)
-	whole := len(out.Envelope) <= session.MaxGossipBytes
+	whole := len(out.Envelope) <= cmp.Or(g.n.config.GossipBytes, session.MaxGossipBytes)
 	if !whole {
 		sum := sha256.Sum256(out.Envelope)
 		data = binary.BigEndian.AppendUint32(append([]byte{gossipAnnounce}, sum[:]...), uint32(len(out.Envelope)))

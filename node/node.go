@@ -43,6 +43,9 @@ type Config struct {
 	Registry *prometheus.Registry // nil: no metrics
 	Pace     session.Pace         // for measurements
 	Extra    []libp2p.Option      // simulated links, in tests
+	// GossipBytes is the largest envelope to flood; a larger one is announced and
+	// fetched by stream. Zero is session.MaxGossipBytes.
+	GossipBytes int
 }
 
 // DHT says how a node takes part in the network's DHT, and so in its mailboxes.

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -255,5 +256,32 @@ func TestUnnoticedCutHandsNothing(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		w.net.Heal()
 		w.until(time.Minute, "delivery", func() bool { return w.progress("alice", "room", id).State == api.Delivered })
+	})
+}
+
+// What is too large for gossip is announced, and fetched by stream: commits,
+// which are larger than the limit set here, and a long text; short ones are
+// flooded as ever. One who was away fetches them as well.
+func TestLargeByStream(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorldFlooding(t, node.DHTOff, 700, "alice", "bob", "carol")
+		w.group("room", "alice", "bob", "carol")
+		long := strings.Repeat("long ", 5000)
+		begin := time.Now()
+		w.send("alice", "room", "short")
+		w.send("alice", "room", long)
+		w.hears("room", w.names, "short", long)
+		if took := time.Since(begin); took > 10*time.Second { // a reminder comes every half minute
+			t.Errorf("%s: not the announcement brought it", took)
+		}
+		w.crash("carol")
+		w.send("bob", "room", long+"2")
+		if _, err := w.api("alice").Rotate(t.Context(), api.NewKey(), "room"); err != nil {
+			t.Fatal(err)
+		}
+		w.hears("room", []string{"alice", "bob"}, "short", long, long+"2")
+		w.restart("carol")
+		w.agree("room", w.names...)
+		w.hears("room", w.names, "short", long, long+"2")
 	})
 }

@@ -28,6 +28,7 @@ type world struct {
 	names []string
 	dht   node.DHT
 	gauge []*prometheus.Registry
+	flood int // the largest envelope to flood
 }
 
 // bubble runs a test in virtual time.
@@ -39,7 +40,12 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 func newWorld(t *testing.T, names ...string) *world { return newWorldWith(t, node.DHTOff, names...) }
 
 func newWorldWith(t *testing.T, dht node.DHT, names ...string) *world {
-	w := &world{t: t, net: simlink.New(20*time.Millisecond, 1), names: names, dht: dht}
+	return newWorldFlooding(t, dht, 0, names...)
+}
+
+// newWorldFlooding has nodes that flood no envelope above a size.
+func newWorldFlooding(t *testing.T, dht node.DHT, flood int, names ...string) *world {
+	w := &world{t: t, net: simlink.New(20*time.Millisecond, 1), names: names, dht: dht, flood: flood}
 	for i := range names {
 		w.nodes, w.apis, w.dirs = append(w.nodes, nil), append(w.apis, nil), append(w.dirs, t.TempDir())
 		w.gauge = append(w.gauge, nil)
@@ -66,7 +72,7 @@ func (w *world) start(i int) {
 	w.gauge[i] = prometheus.NewRegistry()
 	n, err := node.Start(node.Config{
 		Registry: w.gauge[i],
-		Log:      log, Dir: w.dirs[i], Name: w.names[i], Network: "test", DHT: w.dht, Listen: []string{simlink.Address(i)}, Extra: w.net.Host(),
+		Log:      log, Dir: w.dirs[i], Name: w.names[i], Network: "test", DHT: w.dht, Listen: []string{simlink.Address(i)}, Extra: w.net.Host(), GossipBytes: w.flood,
 	})
 	if err != nil {
 		w.t.Fatalf("start %s: %v", w.names[i], err)

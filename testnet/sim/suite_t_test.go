@@ -62,7 +62,7 @@ func t2(t *testing.T) {
 func t3(t *testing.T) {
 	p := stage(t, 1, "alice", "bob", "carol", "dave", "erin")
 	p.do("partition (alice bob) (carol dave erin)", "wait 2s", "rename alice room left", "refresh carol room", "send bob room b", "send dave room d", "wait 8s",
-		"clock bob 2000h 1", "refresh bob room", "wait 60s", "heal")
+		"clock bob 2000h 1", "refresh bob room", "wait 60s", "clock bob -2000h 1", "heal") // set right: a key package of next year nobody takes
 	p.rest()
 	for _, n := range p.names {
 		p.wantTexts(n, "b", "d")
