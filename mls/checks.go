@@ -110,6 +110,7 @@ const (
 	CheckRemoved           Check = "V-12.4.2-removed"
 	CheckSignerLeaf        Check = "V-12.4.3-signer"
 	CheckGroupInfoSig      Check = "V-12.4.3-signature"
+	CheckInfoTag           Check = "V-12.4.3-confirmation-tag"
 	CheckNotForMe          Check = "V-12.4.3.1-new-member"
 	CheckWelcomeSuite      Check = "V-12.4.3.1-suite"
 	CheckGroupSecrets      Check = "V-12.4.3.1-group-secrets"
@@ -229,6 +230,7 @@ var registry = map[Check]rule{
 	CheckRemoved:           {ErrState, "this member has been removed"},
 	CheckSignerLeaf:        {ErrInvalid, "the signer of the group info is a blank leaf"},
 	CheckGroupInfoSig:      {ErrInvalid, "the signature of the group info is not its signer's"},
+	CheckInfoTag:           {ErrInvalid, "the confirmation tag of the group info is not as long as the suite's MACs"},
 	CheckNotForMe:          {ErrInvalid, "the welcome is not for this key package"},
 	CheckWelcomeSuite:      {ErrInvalid, "key package, welcome and group info differ in version or cipher suite"},
 	CheckGroupSecrets:      {ErrInvalid, "the group secrets cannot be decrypted"},

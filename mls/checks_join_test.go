@@ -109,6 +109,15 @@ var joinRows = []row{
 		m.GroupInfo.GroupContext.Epoch++
 		return second(s.outside(s.person("e"), m.Marshal()))
 	}},
+	{CheckInfoTag, "short, from outside", func(s *scene) error {
+		return second(s.outside(s.person("e"), s.info(s.b, func(g *GroupInfo) { g.ConfirmationTag = g.ConfirmationTag[1:] })))
+	}},
+	{CheckInfoTag, "none, from outside", func(s *scene) error {
+		return second(s.outside(s.person("e"), s.info(s.b, func(g *GroupInfo) { g.ConfirmationTag = nil })))
+	}},
+	{CheckInfoTag, "long, by Welcome", func(s *scene) error {
+		return s.welcomed(JoinOptions{}, nil, func(in *invitation) { in.info.ConfirmationTag = append(in.info.ConfirmationTag, 0) })
+	}},
 	{CheckOwnLeaf, "", func(s *scene) error {
 		e := s.person("e")
 		other := s.pack(e) // the Welcome answers one key package, the tree holds another

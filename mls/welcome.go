@@ -275,6 +275,11 @@ func (e *Epoch) checkInfo(info *GroupInfo, now uint64) error {
 	if !e.suite.VerifyWithLabel(key, labelGroupInfo, info.tbs(), info.Signature) {
 		return fail(CheckGroupInfoSig, "leaf %d", info.Signer)
 	}
+	// From outside nobody can verify the tag, but one of another length would be
+	// hashed into a commit that no member accepts.
+	if len(e.tag) != e.suite.Nh() {
+		return fail(CheckInfoTag, "%d bytes, not %d", len(e.tag), e.suite.Nh())
+	}
 	if err := e.checkExtensions(e.context.Extensions); err != nil {
 		return err
 	}
