@@ -207,7 +207,7 @@ func (a *app) contactVerify() *cobra.Command {
 		switch {
 		case words != "":
 			if !sameWords(words, k.Words) && !sameWords(words, k.Number) {
-				return api.NewError(api.CodeAlarm, "The words are not the same: somebody may stand between you and "+clean(k.Name)+".", "Compare once more, by voice. If they differ again, do not use this contact: `covey contact block "+clean(k.Name)+"`.")
+				return api.NewError(api.CodeAlarm, "The words are not the same: somebody may stand between you and "+clean(k.Name)+".", "Compare once more, by voice. If they differ again, do not use this contact: `covey contact block "+k.Account[:8]+"`.")
 			}
 			match = true
 		case !match && a.interactive() && !a.json:

@@ -35,11 +35,11 @@ func (b *Backend) Doctor(ctx context.Context) (api.Doctor, error) {
 	b.checkGroups(ctx, add)
 	for _, c := range n.Book().Contacts() {
 		if c.State == people.Request {
-			add("contacts", api.CheckWarn, c.Called()+" asks to be a contact", "covey contact accept "+c.Called())
+			add("contacts", api.CheckWarn, c.Called()+" asks to be a contact", "covey contact accept "+word(c.Called()))
 		}
 	}
 	for _, v := range n.Invitations() {
-		add("invitations", api.CheckWarn, v.FromName+" invites you to "+v.Name, "covey group accept "+v.Name)
+		add("invitations", api.CheckWarn, v.FromName+" invites you to "+v.Name, "covey group accept "+word(v.Name))
 	}
 	total := uint64(0)
 	for _, k := range n.Drops() {
@@ -150,7 +150,7 @@ func (b *Backend) checkGroups(ctx context.Context, add checker) {
 	}
 	add("groups", api.CheckOK, fmt.Sprintf("%d groups", len(b.n.Groups())), "")
 	if forks > 0 {
-		add("forks", api.CheckWarn, fmt.Sprintf("%d rival branches are held beside the heads", forks), "covey group why GROUP; they end by themselves when members meet")
+		add("forks", api.CheckWarn, rivals(forks)+" held beside the heads", "covey group why GROUP; they end by themselves when members meet")
 	} else {
 		add("forks", api.CheckOK, "no rival branches are held", "")
 	}

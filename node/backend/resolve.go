@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/covey-p2p/covey/node"
 	"github.com/covey-p2p/covey/node/api"
@@ -67,7 +68,7 @@ func (b *Backend) findMember(g *node.Group, ref string) (session.Account, error)
 	for _, m := range g.View().Members {
 		all = append(all, person{m.Account, n.NameOf(m.Account)})
 	}
-	p, err := pick("member", "`covey group members "+g.Title()+"` lists them.", ref, all, func(p person) string { return p.name }, person.id)
+	p, err := pick("member", "`covey group members "+word(g.Title())+"` lists them.", ref, all, func(p person) string { return p.name }, person.id)
 	return p.account, err
 }
 
@@ -114,4 +115,16 @@ func messageID(s string) (id session.MessageID, ok bool) {
 		return id, false
 	}
 	return session.MessageID(b), true
+}
+
+// word is a name as one word of a command line that somebody may paste into a
+// shell: names are chosen by others, and must not be able to say more there.
+func word(name string) string {
+	plain := func(r rune) bool {
+		return r == '-' || r == '_' || r == '.' || unicode.IsLetter(r) || unicode.IsDigit(r)
+	}
+	if name != "" && name[0] != '-' && !strings.ContainsFunc(name, func(r rune) bool { return !plain(r) }) {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }

@@ -57,9 +57,9 @@ func (b *Backend) whyGroup(ctx context.Context, g *node.Group) (api.Why, error) 
 	case len(w.Missing) > 0:
 		w.Verdict = "Something that others have is missing here."
 		w.Cause = fmt.Sprintf("%d of %d other members are reachable now", online, len(v.Members)-1)
-		w.Fix, w.Privacy = "covey group repair "+g.Title(), "No keys leave this node."
+		w.Fix, w.Privacy = "covey group repair "+word(g.Title()), "No keys leave this node."
 	case v.Rivals > 0:
-		w.Verdict = fmt.Sprintf("The group has forked: %d rival branches are held beside the head, and %d of %d voters stand with the head.", v.Rivals, v.Agreed, v.Voters)
+		w.Verdict = fmt.Sprintf("The group has forked: %s held beside the head, and %d of %d voters stand with the head.", rivals(v.Rivals), v.Agreed, v.Voters)
 		w.Cause = "Members changed the group at the same time, or while they could not reach each other."
 		w.Fix = "nothing: the branch that most stand with wins by itself"
 		w.Facts, err = b.forks(ctx, g)
@@ -113,7 +113,7 @@ func (b *Backend) whyEpoch(ctx context.Context, g *node.Group, about string) (w 
 		}
 	})
 	if err == nil && byNumber && !ok {
-		err = api.NewError(api.CodeNotFound, fmt.Sprintf("No epoch %d of %s is known here.", number, g.Title()), "`covey group epochs "+g.Title()+"` shows those that are.")
+		err = api.NewError(api.CodeNotFound, fmt.Sprintf("No epoch %d of %s is known here.", number, g.Title()), "`covey group epochs "+word(g.Title())+"` shows those that are.")
 	}
 	if ok {
 		w.Verdict, w.Facts = w.Facts[0], w.Facts[1:]
@@ -143,7 +143,7 @@ func (b *Backend) whyMessage(ctx context.Context, g *node.Group, ref string) (ap
 	if err != nil {
 		return api.Why{}, err
 	}
-	m, err := pick("message among the latest of "+g.Title(), "`covey read "+g.Title()+" --json` shows ids.", ref, page.Messages,
+	m, err := pick("message among the latest of "+g.Title(), "`covey read "+word(g.Title())+" --json` shows ids.", ref, page.Messages,
 		func(m api.Message) string { return fmt.Sprint(m.Seq) }, func(m api.Message) string { return m.ID })
 	if err != nil {
 		return api.Why{}, err
@@ -171,4 +171,12 @@ func (b *Backend) whyMessage(ctx context.Context, g *node.Group, ref string) (ap
 		w.Cause, w.Fix = "No member is reachable.", "keep the node running; `covey peers` shows who comes"
 	}
 	return w, nil
+}
+
+// rivals counts branches, with the verb.
+func rivals(n int) string {
+	if n == 1 {
+		return "1 rival branch is"
+	}
+	return fmt.Sprintf("%d rival branches are", n)
 }
