@@ -120,7 +120,29 @@
 // vote. Its price is that a device which sleeps, even an account's second, lets
 // nobody erase before the window does; it might wake and vote for what it knew.
 //
+// A Readmit proves its place by an exporter secret of an epoch both sides share
+// and not by a resumption PSK in the commit that lets it in. Every member must
+// have the PSK of a commit it opens, and who joined the winning branch since the
+// parting has none of an epoch before its time: the commit would shut it out.
+// Handing it that PSK with its Welcome would prove no more than the exporter
+// secret does. The secret shows only to whoever commits that the request comes
+// from a member of that epoch or one let in since; who is let in follows from
+// what all members check, that the request is signed by a device whose leaf is
+// still the one it had there. On the other side, a stranded device takes only a
+// Welcome that leads on from the shared epoch along headers it knows.
+//
+// Evidence of saying two things is not sent as such: its two halves are signed
+// statements or commits, kept in the log and offered to all like any others, so
+// whoever has both convicts by itself, and nobody is convicted by hearsay.
+//
 // # What is not promised
+//
+// Who joins later than both halves of some evidence does not have it, and gives
+// weight to an account that the others give none, until it says two things
+// again. A nack is logged and passed on; nothing is counted by it yet. A member
+// who signs thousands of commits on one epoch makes each Step slower for all: no
+// cap is safe that forgets by name alone, as others may stand below what it
+// forgets.
 //
 // Inside an epoch, message keys that were used are gone from memory, but on
 // disk they end with their epoch, not one by one: an LSM keeps old values. A
