@@ -52,8 +52,7 @@ func drawLines(w io.Writer, t Table, label string, format func(float64) string, 
 	p.X.Label.Text, p.Y.Label.Text = t.X, label
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	p.X.Tick.Marker, p.Y.Tick.Marker = powers(func(v float64) string { return fmt.Sprintf("%g", v) }), powers(format)
-	p.Legend.Top, p.Legend.Left = true, true
-	p.Add(plotter.NewGrid())
+	dress(p)
 	for _, name := range []string{"mls", "pairwise", "sender-keys"} {
 		var line plotter.XYs
 		var bars errorBars
@@ -84,9 +83,33 @@ func drawLines(w io.Writer, t Table, label string, format func(float64) string, 
 		p.Legend.Add(name, l, s)
 	}
 	c := vgsvg.New(figureWidth, figureHeight)
-	p.Draw(draw.New(c))
+	whole := draw.New(c)
+	whole.SetColor(color.White) // a card of its own, read in the light and in the dark
+	whole.Fill(whole.Rectangle.Path())
+	p.Draw(draw.Crop(whole, 3*vg.Millimeter, -9*vg.Millimeter, 3*vg.Millimeter, -4*vg.Millimeter)) // the last label hangs over
 	_, err := c.WriteTo(w)
 	return err
+}
+
+// dress gives a figure its looks: what is measured is dark, what helps to read
+// it is grey.
+func dress(p *plot.Plot) {
+	ink, grey, faint := color.Gray{0x22}, color.Gray{0x88}, color.Gray{0xe6}
+	p.BackgroundColor = color.White
+	p.Title.Padding, p.Title.TextStyle.Color, p.Title.TextStyle.Font.Size = 4*vg.Millimeter, ink, 13
+	for _, a := range []*plot.Axis{&p.X, &p.Y} {
+		a.Color, a.Tick.LineStyle.Color = grey, grey
+		a.Label.TextStyle.Color, a.Label.Padding = ink, 2*vg.Millimeter
+		a.Tick.Label.Color, a.Tick.Label.Font.Size = ink, 9
+		a.Tick.Length, a.Padding = 6, 0
+	}
+	p.Legend.Top, p.Legend.Left = true, true
+	p.Legend.Padding, p.Legend.ThumbnailWidth = 1.5*vg.Millimeter, 11*vg.Millimeter
+	p.Legend.XOffs, p.Legend.YOffs = 3*vg.Millimeter, -2*vg.Millimeter
+	p.Legend.TextStyle.Color, p.Legend.TextStyle.Font.Size = ink, 10
+	grid := plotter.NewGrid()
+	grid.Vertical.Color, grid.Horizontal.Color = faint, faint
+	p.Add(grid)
 }
 
 type errorBars struct {

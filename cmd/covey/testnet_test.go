@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/covey-p2p/covey/testnet/local"
+)
+
+// TestTestnetLeavesNothing ends a testnet by Ctrl-C and by kill -9: either way
+// its daemons end, and after the former no file is left.
+func TestTestnetLeavesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("real processes: not in -short")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("daemons are tied to the testnet on Linux only")
+	}
+	self, err := exec.LookPath("covey") // this test's own binary, by testscript.Main
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, end := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
+		t.Run(end.String(), func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "t")
+			up := exec.Command(self, "testnet", "up", "3", "--at", dir)
+			up.Stderr = os.Stderr
+			out, err := up.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := up.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer up.Process.Kill()
+			if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.Contains(line, "3 nodes up") {
+				t.Fatalf("%q %v", line, err)
+			}
+			remote, err := local.Connect(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			state, err := remote.State(t.Context())
+			if err != nil || len(state.Nodes) != 3 {
+				t.Fatal(state, err)
+			}
+			up.Process.Signal(end)
+			err = up.Wait()
+			for _, n := range state.Nodes {
+				for late := time.Now().Add(30 * time.Second); alive(n.PID); time.Sleep(20 * time.Millisecond) {
+					if time.Now().After(late) {
+						t.Fatalf("%s, process %d, lives on", n.Name, n.PID)
+					}
+				}
+			}
+			if _, gone := os.Stat(dir); end == syscall.SIGINT && !errors.Is(gone, fs.ErrNotExist) {
+				t.Errorf("files are left: %v; it ended with %v", gone, err)
+			}
+		})
+	}
+}
+
+// alive reports whether a process runs; one that nobody has waited for yet does
+// not.
+func alive(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	return !strings.HasPrefix(rest, "Z")
+}
