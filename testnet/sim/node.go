@@ -32,6 +32,7 @@ type node struct {
 	pool    []session.Package
 	stops   func(p point, write int) bool // the crash asked for, or nil
 	stopped string                        // why the node is down, if not by a verb
+	met     sum                           // all that reached it, for the explorer
 }
 
 // seat is a node's place in one group.
@@ -43,6 +44,8 @@ type seat struct {
 	rule  consensus.Rule // zero, but where another is measured
 	live  bool           // a session runs
 	alarm int            // which Wake counts
+	rings time.Duration  // when that is, in true time; zero: never
+	luck  *Rand          // the session's
 	moved time.Duration
 	byz   *byzantine
 	// What its faces saw, for the books and for scripts.
@@ -358,12 +361,14 @@ func (s *seat) fetch(f session.Fetch) {
 // wake sets the one alarm of a session.
 func (s *seat) wake(at session.Time) {
 	s.alarm++
+	s.rings = 0
 	if at == 0 {
 		return
 	}
 	n, alarm, boot := s.n, s.alarm, s.n.boots
 	w := n.w
-	w.queue.push(w.now+n.clock.until(w.now, at), classWork, func() {
+	s.rings = w.now + n.clock.until(w.now, at)
+	w.queue.push(s.rings, classWork, func() {
 		if s.alarm == alarm && n.boots == boot && n.up {
 			w.enter(n.idx, s.group.name, session.Tick{})
 		}

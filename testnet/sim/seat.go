@@ -71,11 +71,12 @@ func (g *Group) rule() consensus.Rule {
 // config is what a session is given; its luck is its own, and new each boot.
 func (s *seat) config() session.Config {
 	n := s.n
+	s.luck = NewRand(n.w.seed, "session", n.name, s.group.name, itoa(n.boots))
 	return session.Config{
 		Engine: s.eng,
 		Rule:   s.rule,
 		Self:   n.id,
-		Rand:   NewRand(n.w.seed, "session", n.name, s.group.name, itoa(n.boots)),
+		Rand:   s.luck,
 	}
 }
 

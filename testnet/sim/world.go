@@ -68,7 +68,8 @@ type World struct {
 	tap    func(s *seat, envelope []byte)
 	opens  map[[16]byte]session.Key
 	events int
-	depth  int // above zero: an event is happening
+	depth  int  // above zero: an event is happening
+	exact  bool // for the explorer
 }
 
 var _ testnet.Driver = (*World)(nil)
