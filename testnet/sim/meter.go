@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -155,8 +156,12 @@ func (e *metered) Apply(commit []byte) (session.Applied, error) {
 	if e.m.spoil != nil {
 		a, err = e.m.spoil(e.Epoch, a, err)
 	}
-	if err == nil {
+	switch g, name := e.m.s.group, sha256.Sum256(commit); {
+	case err == nil:
 		e.m.s.saw(e.Epoch, a)
+		g.entered[name] = a.Child
+	case errors.Is(err, session.ErrInvalid) && !e.m.quiet:
+		e.m.s.refused = append(e.m.s.refused, name)
 	}
 	a.Next = e.m.reach(a.Next)
 	return a, err

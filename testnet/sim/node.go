@@ -60,6 +60,8 @@ type seat struct {
 	undone []int  // how many commits each fork that was lost here had
 	reorgs int    // of those, to another branch
 	gaps   int    // texts that it says it lacks
+	// Commits that its engine found invalid, by their hash.
+	refused []sum
 }
 
 type usedKey struct{ epoch, record string }
@@ -196,6 +198,7 @@ func (s *seat) perform(e session.Effects) {
 	n.wasted(s, e)
 	for _, epoch := range e.Erase {
 		n.disk.erase(s.group.name, epoch)
+		n.w.Book.Erased(s.group.name, n.name, epochName(epoch))
 		n.w.note(Entry{Kind: "erase", Node: n.name, Group: s.group.name, Epoch: hex.EncodeToString(epoch[:4])})
 	}
 	if len(e.Erase) > 0 && n.stop(afterErase) {
@@ -220,6 +223,7 @@ func (s *seat) perform(e session.Effects) {
 	for i := range e.Notify {
 		s.notice(&e.Notify[i])
 	}
+	s.beyond(e.Erase)
 	s.wake(e.Wake)
 }
 

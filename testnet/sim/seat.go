@@ -21,6 +21,8 @@ type Group struct {
 
 	edges map[session.EpochID]*edge // every epoch anybody derived
 	order []*edge                   // in order of appearance
+
+	entered map[sum]session.EpochID // what a commit led to, by its hash
 }
 
 // letter waits in a mailbox until its reader can be reached.

@@ -83,7 +83,7 @@ func (w *World) Group(group, creator string, members ...string) error {
 			return err
 		}
 	}
-	g := &Group{w: w, name: group, by: n.id.Account, edges: map[session.EpochID]*edge{}}
+	g := &Group{w: w, name: group, by: n.id.Account, edges: map[session.EpochID]*edge{}, entered: map[sum]session.EpochID{}}
 	w.groups[group] = g
 	w.topics[group] = &topic{w: w, name: group}
 	v := line("group", creator, group)

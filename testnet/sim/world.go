@@ -226,6 +226,7 @@ func (w *World) Rest() []check.Broken {
 			s := n.seats[g]
 			members := len(w.Book.Roster(epochName(s.head)))
 			w.Book.Cooling(g, n.name, s.group.cooling(s.head, n.account, members))
+			s.shows()
 		}
 	}
 	return w.Book.Rest(w.now, func(device string) int { return part[w.byName[device].idx] })

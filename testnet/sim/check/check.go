@@ -34,6 +34,7 @@ const maxBroken = 100
 // Book is the bookkeeping of one run.
 type Book struct {
 	Broken  []Broken
+	Looked  map[string]int // how often each check of always.go looked: none must sleep
 	groups  map[string]*group
 	epochs  map[string]*epoch
 	parents map[string]string // epoch → the one before
@@ -41,7 +42,7 @@ type Book struct {
 
 // New returns an empty book.
 func New() *Book {
-	return &Book{groups: map[string]*group{}, epochs: map[string]*epoch{}, parents: map[string]string{}}
+	return &Book{Looked: map[string]int{}, groups: map[string]*group{}, epochs: map[string]*epoch{}, parents: map[string]string{}}
 }
 
 type group struct {
@@ -66,6 +67,7 @@ type member struct {
 	cooling         bool
 	got             map[string]int // texts read, and how often
 	intents         map[string]*intent
+	erased          map[string]bool // states of which it destroyed the secrets
 }
 
 type text struct {
@@ -84,6 +86,7 @@ type epoch struct {
 	number uint64
 	secret string   // exporter-derived
 	roster []string // accounts, sorted
+	roles  []string // "account role", sorted; nil until a device told
 	who    string   // the first to reach it
 }
 
@@ -147,9 +150,11 @@ func (b *Book) Away(group, device string, away bool) { b.member(group, device).a
 func (b *Book) Epoch(at time.Duration, group, device, id string, number uint64, secret string, roster []string) {
 	e := b.epochs[id]
 	if e == nil {
-		b.epochs[id] = &epoch{id, number, secret, roster, device}
+		b.epochs[id] = &epoch{id: id, number: number, secret: secret, roster: roster, who: device}
+		b.Holds(at, group, device, id)
 		return
 	}
+	b.Holds(at, group, device, id)
 	switch {
 	case e.secret != secret:
 		b.broke(at, "I1", group, device, "state %s derives another secret here than at %s", short(id), e.who)
