@@ -329,6 +329,9 @@ func (w *World) choose(s step, hand *[]held) {
 
 // deal gives a node's sessions the luck of a move, and notes that it was made.
 func (n *node) deal(was, met sum, c choice) {
+	if c.what == '2' { // to its reader the same as the only one
+		c.what = 'd'
+	}
 	n.met = sha256.Sum256(fmt.Append(n.met[:], met, c.what, c.at, n.w.now))
 	for _, g := range sortedKeys(n.seats) {
 		if s := n.seats[g]; s.luck != nil {

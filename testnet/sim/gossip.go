@@ -62,6 +62,10 @@ func (t *topic) subscribe(i int) {
 	t.w.queue.push(t.w.now, classWork, func() { // restarted before anybody noticed: its links are made anew
 		for _, j := range t.mesh[i] {
 			t.w.peer(i, t.name, j, true)
+			if t.flat { // that the other end notices is an event of its own
+				t.w.net.stream(pair{i, j}, nil, "link "+t.name, func() { t.w.peer(j, t.name, i, true) })
+				continue
+			}
 			t.w.peer(j, t.name, i, true)
 		}
 	})
