@@ -59,7 +59,7 @@ func (s *seat) beyond(erased []session.EpochID) {
 	for _, id := range erased {
 		next := n.w.Book.Passed(s.group.name, n.name, epochName(id))
 		if e := s.group.edges[id]; next != "" && (e == nil || s.number < e.number+windowOf) {
-			n.w.Book.Beyond(n.w.now, s.group.name, n.name, next)
+			n.w.Book.Beyond(s.group.name, n.name, next)
 		}
 	}
 }

@@ -42,12 +42,41 @@ func (b *Book) Holds(at time.Duration, group, device, id string) {
 	}
 }
 
-// Beyond says that a device can no longer leave a state: it destroyed what
-// leads to any rival of it, because all who vote agreed. Two honest devices that
-// did so for rivals break I3.
-func (b *Book) Beyond(at time.Duration, group, device, id string) {
+// Beyond says that a device can no longer leave a state by itself: it destroyed
+// what leads to any rival of it, because all who vote agreed.
+func (b *Book) Beyond(group, device, id string) {
 	b.Looked["I3"]++
-	b.Final(at, group, device, id, func(x, y string) bool { return b.descends(x, y) || b.descends(y, x) })
+	m := b.member(group, device)
+	if m.beyond == nil {
+		m.beyond = map[string]bool{}
+	}
+	m.beyond[id] = true
+}
+
+// Finals checks I3 of a run at rest: what an honest device cannot leave is in
+// its history, and no two have such states that are rivals. One that found its
+// branch lost, and said so, has taken its word back.
+func (b *Book) Finals(at time.Duration) {
+	for _, name := range sorted(b.groups) {
+		g, first := b.groups[name], map[string]string{}
+		for _, device := range sorted(g.members) {
+			m := g.members[device]
+			if m.liar || m.gone || m.at == "" {
+				continue
+			}
+			for _, id := range sorted(m.beyond) {
+				if !b.descends(m.at, id) {
+					b.broke(at, "I3", name, device, "left %s, which was final here, for %s", b.name(id), b.name(m.at))
+				}
+				for _, other := range sorted(first) {
+					if !b.descends(id, other) && !b.descends(other, id) {
+						b.broke(at, "I3", name, device, "%s is final here, and its rival %s at %s", short(id), short(other), first[other])
+					}
+				}
+				first[id] = device
+			}
+		}
+	}
 }
 
 // Passed is the state that a device went to from another on the way to its head;

@@ -51,7 +51,6 @@ type group struct {
 	texts   map[string]*text
 	order   []string // texts in the order they were sent
 	uses    map[use]bool
-	finals  map[string]string        // epoch → first device that called it final
 	late    map[string]time.Duration // device → the slowest copy of a text of its
 }
 
@@ -68,6 +67,7 @@ type member struct {
 	got             map[string]int // texts read, and how often
 	intents         map[string]*intent
 	erased          map[string]bool // states of which it destroyed the secrets
+	beyond          map[string]bool // states that it cannot leave any more
 }
 
 type text struct {
@@ -115,7 +115,7 @@ func (b *Book) broke(at time.Duration, invariant, group, who, why string, args .
 func (b *Book) group(name string) *group {
 	g := b.groups[name]
 	if g == nil {
-		g = &group{name: name, members: map[string]*member{}, texts: map[string]*text{}, uses: map[use]bool{}, finals: map[string]string{}, late: map[string]time.Duration{}}
+		g = &group{name: name, members: map[string]*member{}, texts: map[string]*text{}, uses: map[use]bool{}, late: map[string]time.Duration{}}
 		b.groups[name] = g
 	}
 	return g
@@ -193,14 +193,17 @@ func (b *Book) Head(at time.Duration, group, device, id string) {
 // Gone says that a device learnt that it is no longer a member.
 func (b *Book) Gone(group, device string) {
 	m := b.member(group, device)
-	m.gone, m.at = true, ""
+	m.gone, m.at, m.beyond = true, "", nil
 }
 
 // IsGone reports whether a device has said that it is no longer a member.
 func (b *Book) IsGone(group, device string) bool { return b.member(group, device).gone }
 
 // Stranded says that a device found its branch lost for good.
-func (b *Book) Stranded(group, device string) { b.member(group, device).stranded = true }
+func (b *Book) Stranded(group, device string) {
+	m := b.member(group, device)
+	m.stranded, m.beyond = true, nil
+}
 
 // Roster is the accounts of a state, or nil if nobody derived it.
 func (b *Book) Roster(id string) []string {
@@ -219,21 +222,6 @@ func (b *Book) Key(at time.Duration, group, device, epoch, record string) {
 		b.broke(at, "I7", group, device, "used a message key of %s twice", short(epoch))
 	}
 	g.uses[u] = true
-}
-
-// Final says that a device calls a state final; two that do not lie on one
-// history break I3. child reports whether the second descends from the first.
-func (b *Book) Final(at time.Duration, group, device, id string, related func(a, b string) bool) {
-	g := b.group(group)
-	if b.member(group, device).liar || g.finals[id] != "" {
-		return
-	}
-	for _, other := range sorted(g.finals) {
-		if !related(other, id) {
-			b.broke(at, "I3", group, device, "%s is final here, and its rival %s at %s", short(id), short(other), g.finals[other])
-		}
-	}
-	g.finals[id] = device
 }
 
 func short(id string) string { return id[:min(8, len(id))] }

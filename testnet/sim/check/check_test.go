@@ -56,17 +56,15 @@ func TestEachCheckCanFail(t *testing.T) {
 			b.Epoch(1, "room", "alice", "e2", 2, "next", []string{"alice"})
 			b.Head(1, "room", "alice", "e2")
 		}},
-		{"I3", "is final here", func(b *check.Book) {
-			never := func(string, string) bool { return false }
-			b.Final(1, "room", "alice", "e1", never)
-			b.Final(1, "room", "bob", "e2", never)
+		{"I3", "left", func(b *check.Book) {
+			b.Beyond("room", "bob", "e0")
 		}},
 		{"I3", "its rival", func(b *check.Book) { // each destroyed what leads to the other's state
 			for who, id := range map[string]string{"alice": "e2", "bob": "e3"} {
 				b.Epoch(1, "room", who, id, 2, "secret of "+id, []string{"alice", "bob"})
 				b.Child(id, "e1")
 				b.Head(1, "room", who, id)
-				b.Beyond(2, "room", who, b.Passed("room", who, "e1"))
+				b.Beyond("room", who, b.Passed("room", who, "e1"))
 			}
 		}},
 		{"I4", "in which it is not", func(b *check.Book) {
@@ -165,13 +163,10 @@ func TestChecksPassWhatIsRight(t *testing.T) {
 		b.Holds(1, "room", who, "e2")
 		b.Keeps(1, "room", who, 9, 1<<20)
 		b.Roles(1, "room", who, []string{"alice owner", "bob member"})
-		if i == 0 { // the other is one further
-			b.Beyond(1, "room", who, b.Passed("room", who, "e1"))
-			continue
-		}
 		b.Epoch(1, "room", who, "e3", 3, "third", []string{"alice", "bob"})
 		b.Child("e3", "e2")
-		b.Beyond(1, "room", who, "e3")
+		b.Head(1, "room", who, "e3")
+		b.Beyond("room", who, []string{"e2", "e3"}[i]) // the other is one further
 	}
 	if broken := b.Rest(9, one); len(broken) > 0 {
 		t.Error(broken)

@@ -15,6 +15,7 @@ func (b *Book) Rest(at time.Duration, part func(device string) int) []Broken {
 	b.Agree(at, part)
 	b.Ended(at, part)
 	b.Delivered(at, part)
+	b.Finals(at)
 	all := b.Broken
 	b.Broken = b.Broken[:before:before]
 	return all
