@@ -546,21 +546,21 @@ func (a *app) simSeeds() *cobra.Command {
 
 // simExplore goes through every history of a small world.
 func (a *app) simExplore() *cobra.Command {
-	members, lose, double, crash, most := 3, 0, 0, 0, 20000
+	members, lose, double, crash, most := 3, 0, 0, 0, 1000000
 	c := verb("explore", "Go through every history of two rival commits in a small group", 0, 0, func(cmd *cobra.Command, _ []string) error {
 		if members < 2 || members > 4 {
 			return usage("--members %d: 2 to 4; histories grow too many beyond", members)
 		}
 		names, began, runs := []string{"a", "b", "c", "d"}[:members], time.Now(), 0
 		found, err := sim.Explore(sim.Small{
-			Name: "rivals", Lose: lose, Double: double, Crash: crash, Ticks: 1, MaxRuns: most,
+			Name: "rivals", Lose: lose, Double: double, Crash: crash, Most: most,
 			Begin: func(w *sim.World) error {
 				return errors.Join(w.Nodes(names...), w.Group("g", names[0], names[1:]...), w.Settle(5*time.Minute))
 			},
 			Race: func(w *sim.World) error {
 				runs++
 				a.counted(false, began, min(runs, most), most)
-				return errors.Join(cmd.Context().Err(), w.Refresh(names[0], "g"), w.Refresh(names[1], "g"))
+				return errors.Join(cmd.Context().Err(), w.Refresh(names[0], "g"), w.Refresh(names[1], "g"), w.Wait(900*time.Millisecond))
 			},
 		})
 		a.wipe(false, began)
@@ -569,9 +569,9 @@ func (a *app) simExplore() *cobra.Command {
 		}
 		whole := "all of them"
 		if !found.Complete {
-			whole = fmt.Sprintf("as far as %d runs go", most)
+			whole = fmt.Sprintf("as far as %d states go", most)
 		}
-		a.say("%d histories, %d states, the longest of %d choices; %s.", found.Runs, found.States, found.Depth, whole)
+		a.say("%v histories, %d states, the longest of %d choices; %s.", found.Schedules, found.States, found.Depth, whole)
 		for _, b := range found.Broken {
 			a.say("%s\n  after %s", b, strings.Join(found.Path, ", "))
 		}
@@ -582,6 +582,6 @@ func (a *app) simExplore() *cobra.Command {
 	f.IntVar(&lose, "lose", lose, "packets lost, at most")
 	f.IntVar(&double, "double", double, "packets doubled, at most")
 	f.IntVar(&crash, "crash", crash, "crashes, at most")
-	f.IntVar(&most, "most", most, "histories to follow, at most")
+	f.IntVar(&most, "most", most, "states to follow, at most")
 	return c
 }
