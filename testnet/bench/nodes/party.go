@@ -229,7 +229,7 @@ func (p *party) burst(ctx context.Context, in *inbox, count int, name string) er
 // busy reports that a node told its caller to wait.
 func busy(err error) bool {
 	e, ok := errors.AsType[*api.Error](err)
-	return ok && e.Code == api.CodeBusy
+	return ok && (e.Code == api.CodeBusy || e.Code == api.CodeTooMany)
 }
 
 // throughput is as fast as one node takes messages, until the others have all.
