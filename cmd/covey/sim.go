@@ -89,6 +89,14 @@ func (o *simOptions) options() (scenario.Options, error) {
 	return so, nil
 }
 
+// table names the prices behind --cpu, for the manifest.
+func (o *simOptions) table() string {
+	if o.prices == "none" {
+		return ""
+	}
+	return sim.CostName
+}
+
 func usage(format string, args ...any) error {
 	return api.NewError(api.CodeUsage, api.Sentence(fmt.Sprintf(format, args...)), "`covey help sim run` shows every flag.")
 }
@@ -233,7 +241,7 @@ func runOf(f *scenario.File, so scenario.Options, o simOptions, out *scenario.Ou
 		held = append(held, report.Held{Text: strings.TrimPrefix(c.String(), "ok     "), OK: c.OK})
 	}
 	return report.Run{
-		Manifest: report.Manifest{Name: f.Name, About: f.About, Script: f.Path, Hash: f.Hash, Seed: so.Seed, Rule: out.Rule, Engine: f.Engine, Prices: o.prices, Cost: costTable(so), Params: out.Params, Files: f.Files, At: time.Now().UTC(), Digest: out.Digest, Replay: replayLine(f, so, o)},
+		Manifest: report.Manifest{Name: f.Name, About: f.About, Script: f.Path, Hash: f.Hash, Seed: so.Seed, Rule: out.Rule, Engine: f.Engine, Prices: o.prices, Table: o.table(), Cost: costTable(so), Params: out.Params, Files: f.Files, At: time.Now().UTC(), Digest: out.Digest, Replay: replayLine(f, so, o)},
 		Summary:  out, Text: out.Text(), Checks: held, Script: out.Record, Samples: out.Samples,
 	}
 }
@@ -485,11 +493,11 @@ func (a *app) simReport() *cobra.Command {
 }
 
 // costTable is what a run charged for computing.
-func costTable(so scenario.Options) map[string][3]int64 {
-	out := map[string][3]int64{}
+func costTable(so scenario.Options) map[string][4]float64 {
+	out := map[string][4]float64{}
 	for op, p := range so.Sim.Cost {
 		if p != (sim.Price{}) {
-			out[sim.Op(op).String()] = [3]int64{int64(p.Base), int64(p.PerMember), int64(p.PerByte)}
+			out[sim.Op(op).String()] = [4]float64{float64(p.Base), float64(p.PerLevel), float64(p.PerMember), p.PerByte}
 		}
 	}
 	return out

@@ -29,7 +29,7 @@ func (a *app) simRules(ctx context.Context, f *scenario.File, so scenario.Option
 	if o.runs != 0 {
 		line += fmt.Sprintf(" --runs %d", o.runs)
 	}
-	c.Manifest = report.Manifest{Name: f.Name, About: f.About, Script: f.Path, Hash: f.Hash, Seed: so.Seed, Rule: strings.Join(rules, ","), Engine: f.Engine, Prices: o.prices, Cost: costTable(so), Params: so.Params, Files: f.Files, At: time.Now().UTC(), Replay: line}
+	c.Manifest = report.Manifest{Name: f.Name, About: f.About, Script: f.Path, Hash: f.Hash, Seed: so.Seed, Rule: strings.Join(rules, ","), Engine: f.Engine, Prices: o.prices, Table: o.table(), Cost: costTable(so), Params: so.Params, Files: f.Files, At: time.Now().UTC(), Replay: line}
 	dir, err := c.Write(o.out)
 	if err != nil {
 		return err

@@ -26,18 +26,20 @@ type Manifest struct {
 	Rule    string `json:"rule"`
 	Engine  string `json:"engine"`
 	Prices  string `json:"prices" doc:"Of computing, in virtual time."`
-	// Cost is the table behind them, in nanoseconds: of each operation a base,
-	// what each member of the group adds, and each byte.
-	Cost   map[string][3]int64 `json:"cost_ns,omitempty"`
-	Params map[string]string   `json:"params,omitempty"`
-	Files  map[string]string   `json:"files_sha256,omitempty"` // that the script reads
-	Go     string              `json:"go"`
-	System string              `json:"system"`
-	Cores  int                 `json:"cores"`
-	Change string              `json:"change,omitempty"`
-	At     time.Time           `json:"at"`
-	Digest string              `json:"digest,omitempty"`
-	Replay string              `json:"replay"`
+	// Table says where they were measured, and Cost is all of it, in
+	// nanoseconds: of each operation a base, what each level of a tree of the
+	// group's size adds, each member, and each byte.
+	Table  string                `json:"cost_table,omitempty"`
+	Cost   map[string][4]float64 `json:"cost_ns,omitempty"`
+	Params map[string]string     `json:"params,omitempty"`
+	Files  map[string]string     `json:"files_sha256,omitempty"` // that the script reads
+	Go     string                `json:"go"`
+	System string                `json:"system"`
+	Cores  int                   `json:"cores"`
+	Change string                `json:"change,omitempty"`
+	At     time.Time             `json:"at"`
+	Digest string                `json:"digest,omitempty"`
+	Replay string                `json:"replay"`
 }
 
 // Sample is the state of things at one time.

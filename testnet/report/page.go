@@ -58,7 +58,7 @@ table{border-collapse:collapse}td{padding:.15rem 1rem .15rem 0;vertical-align:to
 <ol id="story" tabindex="0" aria-label="What happened"></ol>
 <details open><summary>Outcome</summary><pre>{{.Text}}</pre></details>
 <details><summary>Where it came from</summary><table>
-<tr><td>seed</td><td>{{.M.Seed}}</td></tr><tr><td>rule</td><td>{{.M.Rule}}</td></tr><tr><td>engine</td><td>{{.M.Engine}}, prices {{.M.Prices}}</td></tr>
+<tr><td>seed</td><td>{{.M.Seed}}</td></tr><tr><td>rule</td><td>{{.M.Rule}}</td></tr><tr><td>engine</td><td>{{.M.Engine}}, prices {{.M.Prices}}{{with .M.Table}} ({{.}}){{end}}</td></tr>
 <tr><td>script</td><td>{{.M.Script}}, SHA-256 {{.M.Hash}}</td></tr>{{range $name, $sum := .M.Files}}<tr><td>read</td><td>{{$name}}, SHA-256 {{$sum}}</td></tr>{{end}}
 {{range $name, $value := .M.Params}}<tr><td>parameter</td><td>{{$name}} = {{$value}}</td></tr>{{end}}<tr><td>digest</td><td>{{.M.Digest}}</td></tr>
 <tr><td>made by</td><td>{{.M.Go}} on {{.M.System}}, {{.M.Cores}} cores, change {{or .M.Change "unknown"}}, {{.M.At.Format "2006-01-02 15:04"}} UTC</td></tr></table>

@@ -32,7 +32,7 @@ type meter struct {
 func (m *meter) charge(op Op, members, bytes int) {
 	p := &m.s.n.w.cost[op]
 	m.count[op]++
-	m.spent += p.Base + time.Duration(members)*p.PerMember + time.Duration(bytes)*p.PerByte
+	m.spent += p.of(members, bytes)
 }
 
 // take returns what was spent since it was last asked.
