@@ -120,6 +120,13 @@
 // vote. Its price is that a device which sleeps, even an account's second, lets
 // nobody erase before the window does; it might wake and vote for what it knew.
 //
+// How long message keys can be taken from a disk after the message was sent, as
+// measured (testnet/sim, TestForwardSecrecyWindow: twelve people, keys renewed
+// once a minute): all online, 6 epochs; through a partition of ten minutes, 8
+// epochs and those ten minutes; with one device away, 9 epochs on all others,
+// and on the one that is away until it is back. It is counted in epochs: where
+// nobody commits, nothing ends.
+//
 // A Readmit proves its place by an exporter secret of an epoch both sides share
 // and not by a resumption PSK in the commit that lets it in. Every member must
 // have the PSK of a commit it opens, and who joined the winning branch since the
