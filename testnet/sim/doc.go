@@ -51,8 +51,8 @@
 // # Measured
 //
 // An hour of ordinary chat ([Chat]) among 1,000 people in groups of ten takes
-// 26 s (139 virtual seconds a second), among 100 one to five, among 10 a seventh
-// of one; a node takes 88 kB of heap when its group is formed and some 300 kB
+// 26 s (139 virtual seconds a second), among 100 two, among 10 a sixth
+// of one; a node takes 94 kB of heap when its group is formed and some 330 kB
 // after the hour, most of it the log that every member keeps. One run each, on
 // two cores of an AMD EPYC that seven other jobs shared. To measure yours:
 //
