@@ -110,7 +110,7 @@ func (s *Session) whyLost(won, lost *consensus.Candidate) string {
 	case won.Class == consensus.ClassRemove && won.Role != lost.Role:
 		return who + " has as many behind it, but between removals the higher role goes first."
 	case won.Slot != lost.Slot:
-		return fmt.Sprintf("%s has as many behind it, but it was its author's turn only after %d others, and the leader's after %d.", who, lost.Slot, won.Slot)
+		return fmt.Sprintf("%s has as many behind it, but it was its author's turn only after %s, and the leader's after %d.", who, several(int(lost.Slot), "other"), won.Slot)
 	default:
 		return who + " was made by the same device, which must not make two; the smaller epoch name leads."
 	}
