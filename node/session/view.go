@@ -221,10 +221,10 @@ func (s *Session) branch(b Branch) Branch {
 func (s *Session) Missing() []string {
 	var out []string
 	if n := len(s.gaps); n > 0 {
-		out = append(out, fmt.Sprintf("%d messages that others have seen", n))
+		out = append(out, several(n, "message")+" that others have seen")
 	}
 	if n := len(s.parked.order); n > 0 {
-		out = append(out, fmt.Sprintf("the epochs that %d envelopes belong to", n))
+		out = append(out, "the epochs that "+several(n, "envelope")+" belong to")
 	}
 	if d, ok := s.chain.Diverged(); ok {
 		at, _ := s.chain.Epoch(d.At)
