@@ -66,6 +66,7 @@
 //	           back, and holds up frames; its queue from people, full, says busy
 //	hand       at most one per group, while peers are asked whether they took what
 //	           was sent (hand.go)
+//	farewell   one per removal, for a second, until who is gone leaves the topics
 //	presence   one; owns who is known and who is announced to which group
 //	post       one; owns which Welcomes are under way (node/post)
 //	tidy       one; the chores of every hour

@@ -96,6 +96,14 @@ func (b *batch) changes() bool {
 	})
 }
 
+// loses reports whether a batch says that somebody is no longer in the group.
+func (b *batch) loses() bool {
+	return slices.ContainsFunc(b.fx.Notify, func(n session.Notice) bool {
+		return n.Kind == session.NoticeRoster &&
+			(n.Change == session.ChangeRemoved || n.Change == session.ChangeLeft || n.Change == session.ChangeDeviceRemoved)
+	})
+}
+
 // act does what follows once a batch is durable.
 func (g *Group) act(b *batch) {
 	changes := b.changes()
@@ -112,7 +120,16 @@ func (g *Group) act(b *batch) {
 	for _, f := range b.fx.Fetch {
 		g.n.post.Fetch(g.id, f.Account)
 	}
-	if changes {
+	switch {
+	case changes && b.loses():
+		g.n.done.Go(func() {
+			select {
+			case <-time.After(farewell):
+				g.members()
+			case <-g.n.ctx.Done():
+			}
+		})
+	case changes:
 		g.members()
 	}
 	if b.steps == 0 { // somebody only looked: when to wake is as it was
@@ -250,8 +267,9 @@ func (g *Group) listen() {
 	}
 }
 
-// members tells the mesh who belongs on the topics now, after what this batch
-// said to those who did before: a removal still reaches the one removed.
+// members tells the mesh who belongs on the topics now. Where somebody has gone
+// that waits for a moment, so that the removal still reaches the one removed:
+// gossip sends after Publish has returned.
 func (g *Group) members() {
 	peers := g.Peers()
 	g.mu.RLock()

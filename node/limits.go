@@ -9,6 +9,10 @@ const (
 	// localQueue is what waits from people here: when it is full they are told
 	// to wait.
 	localQueue = 256
+	// farewell is for how long somebody who is no longer in the group is still
+	// published to: a round of gossip. What else it gets meanwhile it cannot open.
+	farewell = time.Second
+
 	// maxBatch and maxBatchBytes bound the events of one group that share one
 	// synced write: large enough that the disk is no limit, small enough that
 	// nobody waits long and that the store takes it whole.

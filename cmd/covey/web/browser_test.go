@@ -408,7 +408,7 @@ func (w *town) stays() {
 		w.t.Errorf("messages %q, and %q after the page was loaded anew", said, now)
 	}
 	w.says("#timeline .note.fork", "at once")
-	w.says("#timeline .note.member", "Carol is in the group now")
+	w.says("#timeline .note.member", "has renewed the keys of a device")
 	if eval[bool](w.browser, "!!document.querySelector('#timeline .note button')") {
 		w.t.Error("what happened can be taken from the timeline")
 	}
