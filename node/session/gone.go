@@ -72,9 +72,9 @@ func (s *Session) former() []Device {
 	return sortedIDs(s.gone)
 }
 
-// heeds reports whether a frame of a device is looked at. Each of one that left
-// costs a walk through the log, so it is answered a few dozen times, which is
-// more than it takes to learn all, and then not for a while.
+// heeds reports whether a frame of a device is looked at. One that left is
+// answered a few dozen times, which is more than it takes to learn all, and then
+// not for a while.
 func (s *Session) heeds(d Device) bool {
 	g, left := s.gone[d]
 	if !left {
@@ -91,17 +91,11 @@ func (s *Session) heeds(d Device) bool {
 // logFor is the log as it is shown to a device: all of it, or, to one that left,
 // up to the epoch that took it out.
 func (s *Session) logFor(d Device) (set *reconcile.Set, upTo uint64) {
-	g, left := s.gone[d]
-	if !left {
-		return &s.set, math.MaxUint64
+	upTo = math.MaxUint64
+	if g, left := s.gone[d]; left {
+		upTo = g.Number
 	}
-	set = new(reconcile.Set)
-	for _, id := range sortedIDs(s.log) {
-		if l := s.log[id]; uint64(l.order) <= g.Number {
-			set.Add(item(id, l.order))
-		}
-	}
-	return set, g.Number
+	return s.set.UpTo(upTo), upTo
 }
 
 // removal tells who asked that this account be taken out and which commit did

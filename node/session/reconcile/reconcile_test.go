@@ -255,6 +255,16 @@ func TestSetAgreesWithASortedSlice(t *testing.T) {
 		if !slices.Equal(got, sorted) {
 			t.Fatal("order")
 		}
+		upTo := rapid.Uint64Range(0, 300).Draw(t, "up to")
+		low, copied := s.UpTo(upTo), Set{}
+		for _, it := range sorted {
+			if it.Order <= upTo {
+				copied.Add(it)
+			}
+		}
+		if low.Len() != copied.Len() || !bytes.Equal(low.InitiateFrom(0), copied.InitiateFrom(0)) || s.Len() != len(sorted) {
+			t.Fatalf("up to %d: %d items, want %d", upTo, low.Len(), copied.Len())
+		}
 		for range 20 {
 			lo := rapid.IntRange(0, len(sorted)).Draw(t, "lo")
 			if s.rank(s.at(lo)) != lo {

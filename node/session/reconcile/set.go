@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"slices"
 	"sort"
@@ -97,6 +98,22 @@ func (s *Set) max() int {
 
 // Len is the number of items.
 func (s *Set) Len() int { return s.total.n }
+
+// UpTo is the set of the items whose order is at most that. It costs a look at
+// each chunk and shares them: it holds until the set changes.
+func (s *Set) UpTo(order uint64) *Set {
+	if order == math.MaxUint64 {
+		return s
+	}
+	s.refresh()
+	end := s.seek(bound{Item: Item{Order: order + 1}})
+	low := &Set{chunks: slices.Clone(s.chunks[:end.c]), total: s.prefix(end), replyMax: s.replyMax}
+	if end.i > 0 {
+		items := s.chunks[end.c].items[:end.i:end.i]
+		low.chunks = append(low.chunks, &chunk{items: items, sum: sumOf(items)})
+	}
+	return low
+}
 
 // find returns the chunk where it is or belongs, and the place in it.
 func (s *Set) find(it Item) (c, i int, found bool) {
