@@ -332,19 +332,19 @@ func (s *Session) logEnvelope(id EnvelopeID, e *envelope) {
 // of another branch, and then it is to be read.
 func (s *Session) leaveUnread(id EnvelopeID, order uint32) {
 	if len(s.unread) >= maxUnread {
-		lowest := id
-		for _, x := range sortedIDs(s.unread) {
-			if o := s.unread[x]; o < order {
-				lowest, order = x, o
+		lowest := item(id, order)
+		for x, o := range s.unread {
+			if it := item(x, o); it.Compare(lowest) < 0 {
+				lowest = it
 			}
 		}
-		if lowest == id {
+		if EnvelopeID(lowest.ID) == id {
 			return
 		}
-		s.readNow(lowest)
+		s.readNow(EnvelopeID(lowest.ID))
 	}
-	s.unread[id] = s.log[id].order
-	s.save(rowUnread(id), encode(s.log[id].order), EpochID{})
+	s.unread[id] = order
+	s.save(rowUnread(id), encode(order), EpochID{})
 }
 
 func (s *Session) readNow(id EnvelopeID) {
