@@ -167,6 +167,9 @@ const (
 	treeKeep = 1024
 	// maxVoteRows is how many votes of one account are durable.
 	maxVoteRows = 8
+	// maxCut is how many rows one Step cuts off the log: some twenty megabytes of
+	// batch, where a log of a hundred thousands comes of age at once.
+	maxCut = 1 << 16
 	// trimEvery is how often old ends are looked for.
 	trimEvery = 3600_000
 	// readKeep is how long messages of a branch left behind can be read: a

@@ -148,6 +148,7 @@ func (s *Session) loadLog(l *loader) {
 		s.log[id] = entry
 		s.set.Add(item(id, entry.order))
 		s.logBytes += int(entry.size)
+		s.cutting = s.cutting || entry.order < s.meta.Floor
 	})
 	l.each("stance/", func(key string) {
 		var d Device

@@ -77,6 +77,7 @@ type Session struct {
 	set       reconcile.Set
 	logBytes  int
 	unread    map[EnvelopeID]uint32 // in the log, by order: no key here opened them
+	cutting   bool                  // the log has more below its floor than one Step cuts
 	trimmed   Time                  // when trim last looked
 	parked    parking
 	ahead     ahead

@@ -7,6 +7,10 @@ import "slices"
 
 // trim cuts, rarely, as each cut looks at everything.
 func (s *Session) trim() {
+	if s.cutting {
+		s.cutLog(s.meta.Floor)
+		return
+	}
 	if s.now < s.trimmed+trimEvery && s.logBytes <= maxLogBytes {
 		return
 	}
@@ -49,12 +53,16 @@ func (s *Session) bytesAbove(most int) uint32 {
 	return s.meta.Floor
 }
 
-// cutLog lets go of what lies below an order.
+// cutLog lets go of what lies below an order, maxCut rows a Step.
 func (s *Session) cutLog(floor uint32) {
-	s.meta.Floor = floor
-	s.saveMeta()
+	if s.meta.Floor != floor {
+		s.meta.Floor = floor
+		s.saveMeta()
+	}
+	cut := 0
 	for _, id := range sortedIDs(s.log) {
-		if l := s.log[id]; l.order < floor {
+		if l := s.log[id]; l.order < floor && cut < maxCut {
+			cut++
 			s.unlog(id)
 			if _, ok := s.unread[id]; ok {
 				s.readNow(id)
@@ -62,10 +70,14 @@ func (s *Session) cutLog(floor uint32) {
 		}
 	}
 	for _, id := range sortedNames(s.mids) {
-		if order := s.mids[id]; order < floor {
+		if order := s.mids[id]; order < floor && cut < maxCut {
+			cut++
 			delete(s.mids, id)
 			s.drop(rowMessage(order, id))
 		}
+	}
+	if s.cutting = cut == maxCut; s.cutting {
+		s.wake(s.now)
 	}
 }
 
