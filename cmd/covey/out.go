@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/covey-p2p/covey/cmd/covey/tui"
 	"github.com/covey-p2p/covey/node"
 	"github.com/covey-p2p/covey/node/api"
 	"github.com/covey-p2p/covey/node/store"
@@ -174,7 +175,7 @@ func cleanBut(s, but string) string {
 }
 
 func hostile(r rune) bool {
-	return unicode.IsControl(r) || r == 0x200e || r == 0x200f || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069
+	return unicode.IsControl(r) || tui.Deceives(r)
 }
 
 func short(id string) string { return id[:min(8, len(id))] }

@@ -20,7 +20,7 @@ func visible(s string) string {
 			b.WriteRune(r)
 		case r == '\t':
 			b.WriteString("    ")
-		case unicode.IsControl(r), r == unicode.ReplacementChar, reorders(r):
+		case unicode.IsControl(r), r == unicode.ReplacementChar, Deceives(r):
 			fmt.Fprintf(&b, "\\u%04x", r)
 		default:
 			b.WriteRune(r)
@@ -29,11 +29,16 @@ func visible(s string) string {
 	return b.String()
 }
 
-// reorders reports whether a rune changes the direction or the order of the
-// text around it (Unicode Standard Annex #9), or separates lines in disguise.
-func reorders(r rune) bool {
-	return r == 0x200e || r == 0x200f || r == 0x061c || r == 0x2028 || r == 0x2029 ||
-		0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069
+// Deceives reports whether a rune, which is no control character, makes text look
+// like another: it changes the order of the text around it (Unicode Standard
+// Annex #9), separates lines in disguise, or is not seen at all. The joiners U+200C
+// and U+200D pass: whole scripts and many emoji need them.
+func Deceives(r rune) bool {
+	switch r {
+	case 0x00ad, 0x061c, 0x180e, 0x200b, 0x200e, 0x200f, 0x2028, 0x2029, 0xfeff:
+		return true
+	}
+	return 0x202a <= r && r <= 0x202e || 0x2060 <= r && r <= 0x206f
 }
 
 // name is visible on one line, cut to a width that leaves room for others.

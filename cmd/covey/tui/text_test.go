@@ -35,7 +35,7 @@ func TestVisibleNeverControls(t *testing.T) {
 		s := rapid.String().Draw(t, "s")
 		for _, out := range []string{visible(s), name(s)} {
 			for _, r := range out {
-				if r != '\n' && (unicode.IsControl(r) || reorders(r)) {
+				if r != '\n' && (unicode.IsControl(r) || Deceives(r)) {
 					t.Fatalf("%q lets %U through", out, r)
 				}
 			}

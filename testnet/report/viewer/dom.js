@@ -35,9 +35,10 @@ function fill(e, props) {
 // it, so that its writing direction stays its own.
 export const name = (s) => el('bdi', { text: visible(s) || '(no name)' });
 
-// visible makes control and direction-changing characters show as such.
+// visible makes control characters, and those that reorder text or are not seen,
+// show as such; the terminal has the same list (tui.Deceives).
 export function visible(s) {
-  return String(s ?? '').replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+  return String(s ?? '').replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
     (c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
 }
 
