@@ -74,7 +74,10 @@ function tell(run, events, group) {
     else if (e.k !== 'notice') continue;
     else if (/^(epoch|joined)/.test(text) && e.e) together('in ' + e.e, e, 'epoch', `${/^j/.test(text) ? 'joined at' : 'now in'} ${run.epochs.get(e.e)?.label}: `);
     else if (/^text/.test(text)) together(text, e, 'text', `“${text.replace(/^text: /, '')}” read by `);
-    else if (/^fork/.test(text) && e.count) together('fork ' + e.count, e, 'fork', `back over ${e.count} commit${e.count > 1 ? 's' : ''}: `);
+    else if (/^fork/.test(text)) { // the session's own reason, as `covey explain` tells it
+      const why = text.replace(/^fork: /, '').replace(/ What was undone.*/, '');
+      together(why, e, 'fork', why + ' ');
+    }
     else if (/^(removed|stranded|trouble|gap)/.test(text)) together(text, e, 'fork', text + ': ');
   }
 }
