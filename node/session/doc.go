@@ -48,8 +48,9 @@
 // window is let in again by a fresh key package (heal.go).
 //
 // Removed while away (gone.go): devices that left are remembered, and one that
-// compares logs is answered up to the epoch that took it out, so that it reads
-// who removed it and when, and nothing of what was said since.
+// compares logs is answered up to the epoch that took it out, and above that with
+// votes and headers alone, so that it learns who removed it and when, and nothing
+// of what was said since.
 //
 // Read in this order: event.go, effect.go, session.go, envelope.go, inbox.go,
 // epoch.go, policy.go, intent.go, commit.go, vote.go, agree.go, move.go, outbox.go,

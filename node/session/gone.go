@@ -14,8 +14,9 @@ import (
 // in a group that goes on without it. So devices that left are remembered, and
 // when one compares logs, it is answered from a log that ends with the epoch
 // that took it out: with the commits up to its removal, which it was entitled
-// to, and with what the others said of that removal, which it needs where it
-// made rival commits alone. What is sealed for that epoch is of no use to it.
+// to. What is on the control plane it is shown to this day, votes and headers:
+// where it was on a rival's side, it can tell that this side lost only from what
+// those who were with it say now, however far the group has come since.
 // What it brings is judged like anybody's: its branch may be the one that wins.
 
 // departure is when a device left, as a row.
@@ -89,13 +90,13 @@ func (s *Session) heeds(d Device) bool {
 }
 
 // logFor is the log as it is shown to a device: all of it, or, to one that left,
-// up to the epoch that took it out.
+// up to the epoch that took it out, and above that the control plane alone.
 func (s *Session) logFor(d Device) (set *reconcile.Set, upTo uint64) {
-	upTo = math.MaxUint64
-	if g, left := s.gone[d]; left {
-		upTo = g.Number
+	g, left := s.gone[d]
+	if !left {
+		return &s.set, math.MaxUint64
 	}
-	return s.set.UpTo(upTo), upTo
+	return reconcile.Spliced(&s.set, &s.controls, g.Number), g.Number
 }
 
 // removal tells who asked that this account be taken out and which commit did

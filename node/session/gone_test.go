@@ -71,11 +71,12 @@ func TestRemovedWhileAwayLearnsIt(t *testing.T) {
 	})
 }
 
-// highest is the highest order of the envelopes in a frame.
+// highest is the highest order of the envelopes in a frame that are sealed under
+// an epoch's branch key: commits and messages, and all that is said of them.
 func highest(frame []byte) (high uint64) {
 	for n, b := 0, frame[1:]; len(b) >= 4; n++ {
 		size := binary.BigEndian.Uint32(b)
-		if e := b[4 : 4+size]; n > 0 {
+		if e := b[4 : 4+size]; n > 0 && e[1] == 1 { // else of the control plane
 			high = max(high, uint64(binary.BigEndian.Uint32(e[2:])))
 		}
 		b = b[4+size:]

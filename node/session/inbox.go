@@ -21,8 +21,9 @@ import (
 
 // logged is what is kept in memory of an envelope in the log.
 type logged struct {
-	order uint32
-	size  uint32
+	order   uint32
+	size    uint32
+	control bool // of the control plane
 }
 
 // receive takes one envelope from whoever brought it.
@@ -320,11 +321,19 @@ func (s *Session) logged(id EnvelopeID) bool { _, ok := s.log[id]; return ok }
 
 // logEnvelope keeps an envelope for those who will ask for it.
 func (s *Session) logEnvelope(id EnvelopeID, e *envelope) {
-	l := logged{e.order, uint32(len(e.raw))}
-	s.log[id] = l
-	s.set.Add(item(id, e.order))
-	s.logBytes += len(e.raw)
+	l := logged{e.order, uint32(len(e.raw)), e.kind == kindControl}
+	s.enlist(id, l)
 	s.save(rowEnvelope(id, l), e.raw, EpochID{})
+}
+
+// enlist puts an envelope into what is kept of the log in memory.
+func (s *Session) enlist(id EnvelopeID, l logged) {
+	s.log[id] = l
+	s.set.Add(item(id, l.order))
+	if l.control {
+		s.controls.Add(item(id, l.order))
+	}
+	s.logBytes += int(l.size)
 }
 
 // leaveUnread remembers an envelope of the log that no key here opens. Epoch
@@ -377,6 +386,7 @@ func (s *Session) unlog(id EnvelopeID) {
 	l := s.log[id]
 	delete(s.log, id)
 	s.set.Remove(item(id, l.order))
+	s.controls.Remove(item(id, l.order))
 	s.logBytes -= int(l.size)
 	s.drop(rowEnvelope(id, l))
 }

@@ -145,9 +145,7 @@ func (s *Session) loadLog(l *loader) {
 			l.err = fmt.Errorf("key of an envelope")
 			return
 		}
-		s.log[id] = entry
-		s.set.Add(item(id, entry.order))
-		s.logBytes += int(entry.size)
+		s.enlist(id, entry)
 		s.cutting = s.cutting || entry.order < s.meta.Floor
 	})
 	l.each("stance/", func(key string) {

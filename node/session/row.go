@@ -44,11 +44,19 @@ func rowVote(a Account, d Device, seq uint64, head EpochID) string {
 
 // The key of an envelope says all that is kept of it in memory.
 func rowEnvelope(id EnvelopeID, l logged) string {
-	return fmt.Sprintf("e/%08x/%x/%06x", l.order, id[:], l.size)
+	key := fmt.Sprintf("e/%08x/%x/%06x", l.order, id[:], l.size)
+	if l.control {
+		key += keyControl
+	}
+	return key
 }
+
+// keyControl ends the key of an envelope of the control plane.
+const keyControl = "/c"
 
 func parseEnvelopeRow(key string) (id EnvelopeID, l logged, ok bool) {
 	var raw []byte
+	key, l.control = strings.CutSuffix(key, keyControl)
 	n, err := fmt.Sscanf(key, "e/%8x/%64x/%6x", &l.order, &raw, &l.size)
 	if err != nil || n != 3 || len(raw) != len(id) {
 		return id, l, false

@@ -75,6 +75,7 @@ type Session struct {
 
 	log       map[EnvelopeID]logged
 	set       reconcile.Set
+	controls  reconcile.Set // those of the control plane
 	logBytes  int
 	unread    map[EnvelopeID]uint32 // in the log, by order: no key here opened them
 	cutting   bool                  // the log has more below its floor than one Step cuts

@@ -164,11 +164,12 @@ func asEnvelopes(ids [][32]byte) []EnvelopeID {
 	return out
 }
 
-// wanted are those of ids that are in the log, up to an order.
+// wanted are those of ids that are in the log, up to an order or of the control
+// plane.
 func (s *Session) wanted(ids []EnvelopeID, upTo uint64) []EnvelopeID {
 	return slices.DeleteFunc(slices.Clone(ids), func(id EnvelopeID) bool {
 		l, here := s.log[id]
-		return !here || uint64(l.order) > upTo
+		return !here || uint64(l.order) > upTo && !l.control
 	})
 }
 

@@ -256,14 +256,20 @@ func TestSetAgreesWithASortedSlice(t *testing.T) {
 			t.Fatal("order")
 		}
 		upTo := rapid.Uint64Range(0, 300).Draw(t, "up to")
-		low, copied := s.UpTo(upTo), Set{}
-		for _, it := range sorted {
+		var copied, other Set
+		for i, it := range sorted {
 			if it.Order <= upTo {
 				copied.Add(it)
+			} else if i%3 == 0 {
+				copied.Add(it)
+			}
+			if i%3 == 0 {
+				other.Add(it)
 			}
 		}
-		if low.Len() != copied.Len() || !bytes.Equal(low.InitiateFrom(0), copied.InitiateFrom(0)) || s.Len() != len(sorted) {
-			t.Fatalf("up to %d: %d items, want %d", upTo, low.Len(), copied.Len())
+		spliced := Spliced(&s, &other, upTo)
+		if spliced.Len() != copied.Len() || !bytes.Equal(spliced.InitiateFrom(0), copied.InitiateFrom(0)) || s.Len() != len(sorted) {
+			t.Fatalf("spliced at %d: %d items, want %d", upTo, spliced.Len(), copied.Len())
 		}
 		for range 20 {
 			lo := rapid.IntRange(0, len(sorted)).Draw(t, "lo")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
-	"math"
 	"math/bits"
 	"slices"
 	"sort"
@@ -99,20 +98,37 @@ func (s *Set) max() int {
 // Len is the number of items.
 func (s *Set) Len() int { return s.total.n }
 
-// UpTo is the set of the items whose order is at most that. It costs a look at
-// each chunk and shares them: it holds until the set changes.
-func (s *Set) UpTo(order uint64) *Set {
-	if order == math.MaxUint64 {
-		return s
+// Spliced is low up to an order and high above it. It costs a look at each chunk
+// and shares them: it holds until one of the two changes.
+func Spliced(low, high *Set, order uint64) *Set {
+	edge := bound{Item: Item{Order: order + 1}}
+	out := &Set{replyMax: low.replyMax, chunks: append(low.part(pos{}, low.seek(edge)), high.part(high.seek(edge), pos{len(high.chunks), 0})...)}
+	for _, c := range out.chunks {
+		out.total.add(&c.sum)
 	}
-	s.refresh()
-	end := s.seek(bound{Item: Item{Order: order + 1}})
-	low := &Set{chunks: slices.Clone(s.chunks[:end.c]), total: s.prefix(end), replyMax: s.replyMax}
-	if end.i > 0 {
-		items := s.chunks[end.c].items[:end.i:end.i]
-		low.chunks = append(low.chunks, &chunk{items: items, sum: sumOf(items)})
+	return out
+}
+
+// part are the items from a up to b, in chunks of the set where they are whole.
+func (s *Set) part(a, b pos) (out []*chunk) {
+	for c := a.c; c < len(s.chunks) && c <= b.c; c++ {
+		items := s.chunks[c].items
+		from, to := 0, len(items)
+		if c == a.c {
+			from = a.i
+		}
+		if c == b.c {
+			to = b.i
+		}
+		switch {
+		case from >= to:
+		case from == 0 && to == len(items):
+			out = append(out, s.chunks[c])
+		default:
+			out = append(out, &chunk{items: items[from:to:to], sum: sumOf(items[from:to])})
+		}
 	}
-	return low
+	return out
 }
 
 // find returns the chunk where it is or belongs, and the place in it.
