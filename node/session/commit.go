@@ -192,7 +192,9 @@ func (s *Session) sign(w *wish, h *held) {
 func (s *Session) review(h *held) {
 	for _, id := range sortedNames(s.wishes) {
 		w := s.wishes[id]
-		if c, ok := s.landed(id, w.Made); ok {
+		// Who carried it is forgotten by a device that was let in again, and the
+		// commit may be of this branch: it is not to be done twice.
+		if c, ok := s.landed(id, append(slices.Clone(w.Made), w.Landed)); ok {
 			w.Landed = c
 			s.progress(w, StateLanded)
 			continue

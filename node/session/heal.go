@@ -282,8 +282,7 @@ func (s *Session) rejoin(e Epoch, side sidecar, by Package) {
 	s.unparkAll()
 	s.askAll()
 	for _, id := range sortedNames(s.wishes) {
-		s.wishes[id].Landed = CommitID{}
-		s.wishes[id].Said = EpochID{}
+		s.wishes[id].Said = EpochID{} // whether it has landed on this branch too, review finds
 	}
 	s.review(h)
 }
