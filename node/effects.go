@@ -44,6 +44,7 @@ func (g *Group) step(b *batch, ev session.Event, c *call) {
 		b.bytes += len(r.Key) + len(r.Value)
 	}
 	b.fx.Save = append(b.fx.Save, fx.Save...)
+	b.fx.Spent = append(b.fx.Spent, fx.Spent...)
 	b.fx.Erase = append(b.fx.Erase, fx.Erase...)
 	b.fx.Publish = append(b.fx.Publish, fx.Publish...)
 	b.fx.Direct = append(b.fx.Direct, fx.Direct...)
@@ -78,6 +79,7 @@ func (g *Group) save(b *batch) error {
 	rows = append(rows, b.rows...)
 	rows = append(rows, extra...)
 	rows = append(rows, g.n.post.Take(b.fx.Direct)...)
+	rows = append(rows, g.n.post.Spend(b.fx.Spent)...)
 	rows = append(rows, entry.Rows()...)
 	err := g.n.store.Apply("", rows, b.fx.Erase)
 	entry.Done(err)

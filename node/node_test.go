@@ -285,3 +285,28 @@ func TestLargeByStream(t *testing.T) {
 		w.hears("room", w.names, "short", long, long+"2")
 	})
 }
+
+// A key package ends with the entry that it was used for, the first time and
+// when its owner is let in again.
+func TestPackagesEndWithTheEntry(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, "alice", "bob")
+		w.group("room", "alice", "bob")
+		bob := w.nodes[w.at("bob")]
+		if n := bob.KeyPackages(); n != 0 {
+			t.Errorf("%d key packages after the entry", n)
+		}
+		if _, err := w.api("alice").Remove(t.Context(), api.NewKey(), "room", "bob"); err != nil {
+			t.Fatal(err)
+		}
+		w.agree("room", "alice")
+		time.Sleep(time.Minute) // bob is asked for another
+		if _, err := w.api("alice").Invite(t.Context(), api.NewKey(), "room", "bob"); err != nil {
+			t.Fatal(err)
+		}
+		w.agree("room", "alice", "bob")
+		if n := bob.KeyPackages(); n != 0 {
+			t.Errorf("%d key packages after the second entry", n)
+		}
+	})
+}

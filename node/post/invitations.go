@@ -90,7 +90,7 @@ func (o *Office) open(ctx context.Context, bearer session.Certificate, d deliver
 	if c, ok := o.c.Book.Contact(bearer.Account); ok && c.State == people.Blocked {
 		return deliveryHeld, nil // they do not learn that they are blocked
 	}
-	s, fx, used, err := session.Join(o.node.SessionConfig(), now(), d.Welcome, keys(packed))
+	s, fx, err := session.Join(o.node.SessionConfig(), now(), d.Welcome, keys(packed))
 	if err != nil {
 		return 0, err
 	}
@@ -104,7 +104,7 @@ func (o *Office) open(ctx context.Context, bearer session.Certificate, d deliver
 	case known && contact.State == people.Blocked:
 		return deliveryHeld, nil
 	case known && contact.State == people.Known && !o.c.AskAlways:
-		return deliveryHeld, o.join(s, fx, packed[used], nil)
+		return deliveryHeld, o.node.Joined(s, fx, nil)
 	case !known || contact.State != people.Known:
 		if !o.c.Book.Spend(d.Stamp, bearer.Account, time.Now()) {
 			return deliveryStamp, nil
@@ -122,16 +122,6 @@ func nameIn(v *session.View, a session.Account) string {
 		}
 	}
 	return ""
-}
-
-// join takes part in a group: the session, the end of the key package that it
-// used, and what else ends with it are one write.
-func (o *Office) join(s *session.Session, fx session.Effects, used givenPackage, ends []session.Row) error {
-	err := o.node.Joined(s, fx, append(spent(used), ends...))
-	if err == nil {
-		o.forget(used)
-	}
-	return err
 }
 
 // keep puts an invitation where a person finds it.
@@ -201,11 +191,11 @@ func (o *Office) Answer(key string, accept bool) (id session.GroupID, err error)
 	ends := []session.Row{{Key: invitationRows + key}}
 	if accept {
 		packed := o.packed()
-		s, fx, used, jerr := session.Join(o.node.SessionConfig(), now(), v.Welcome, keys(packed))
+		s, fx, jerr := session.Join(o.node.SessionConfig(), now(), v.Welcome, keys(packed))
 		if jerr != nil {
 			return id, api.NewError(api.CodeExpired, "The invitation can no longer be opened.", "Ask to be invited again.")
 		}
-		err = o.join(s, fx, packed[used], ends)
+		err = o.node.Joined(s, fx, ends)
 	} else {
 		err = o.c.Store.Put("", ends)
 	}

@@ -117,29 +117,29 @@ func (o *Office) Packages() int {
 	return len(o.given)
 }
 
-// spent is the row by which a package ends that has been used; forget follows
-// once it is durable. The one for any number of uses does not end by use: the
-// bundle is made anew instead.
-func spent(g givenPackage) []session.Row {
-	if g.Where == lastResort {
-		return nil
+// Spend lets go of packages that have been used and returns the rows by which
+// they end, for the batch of the entry. The one for any number of uses does not
+// end by use: the bundle is made anew instead.
+func (o *Office) Spend(used [][]byte) (rows []session.Row) {
+	offered := false
+	o.mu.Lock()
+	for _, public := range used {
+		key := nameOf(public)
+		g, ok := o.given[key]
+		if !ok {
+			continue // one of the session's own
+		}
+		offered = offered || g.Where != toPeer
+		if g.Where != lastResort {
+			delete(o.given, key)
+			rows = append(rows, session.Row{Key: packageRows + key})
+		}
 	}
-	return []session.Row{{Key: packageRows + nameOf(g.Public)}}
-}
-
-func (o *Office) forget(g givenPackage) {
-	if g.Where == toPeer {
-		o.mu.Lock()
-		delete(o.given, nameOf(g.Public))
-		o.mu.Unlock()
-		return
+	o.mu.Unlock()
+	if offered {
+		o.publish() // others must not take it again
 	}
-	if g.Where == inBundle {
-		o.mu.Lock()
-		delete(o.given, nameOf(g.Public))
-		o.mu.Unlock()
-	}
-	o.publish() // others must not take it again
+	return rows
 }
 
 // fresh gives a key package to a peer that asks, now and then. Anybody may

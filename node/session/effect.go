@@ -7,6 +7,10 @@ type Effects struct {
 	// Save is durable, as one synced batch, before anything below is done. Each
 	// key stands there once.
 	Save []Row
+	// Spent are the public parts of key packages by which this device came in.
+	// Their private halves, as far as the driver keeps them, end with Save: a
+	// Welcome must not open again once its epoch is erased.
+	Spent [][]byte
 	// Erase names epochs whose wrapping keys are destroyed once Save is
 	// durable: rows written with Row.Wrap of that epoch are unreadable from
 	// then on, in every old copy too.

@@ -90,7 +90,7 @@ func (tb *table) perform(from string, fx Effects) {
 			if d.Device != tb.cfg[to].Self.Device || tb.s[to] != nil {
 				continue
 			}
-			s, fx, _, err := Join(tb.cfg[to], tb.now, d.Bytes, tb.pack[to])
+			s, fx, err := Join(tb.cfg[to], tb.now, d.Bytes, tb.pack[to])
 			if err != nil {
 				tb.t.Fatal(err)
 			}

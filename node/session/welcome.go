@@ -220,20 +220,19 @@ func (s *Session) invite(h *held, w *heldWelcome) []byte {
 }
 
 // Join enters a group by the body of a DirectWelcome. packages are the key
-// packages this device has given out; the index of the one used is returned,
-// for its private half must go.
-func Join(cfg Config, now Time, welcome []byte, packages []Package) (*Session, Effects, int, error) {
+// packages this device has given out; Effects.Spent names the one used.
+func Join(cfg Config, now Time, welcome []byte, packages []Package) (*Session, Effects, error) {
 	e, side, group, used, err := openInvitation(cfg, welcome, packages)
 	if err != nil {
-		return nil, Effects{}, 0, err
+		return nil, Effects{}, err
 	}
 	s := newSession(cfg, group, now)
 	s.begin(now)
 	if err := s.join(e, side); err != nil {
-		return nil, Effects{}, 0, err
+		return nil, Effects{}, err
 	}
 	s.keepPackage(packages[used])
-	return s, s.finish(), used, nil
+	return s, s.finish(), nil
 }
 
 // keptPackage is the key package by which this device came in, kept until that
@@ -248,6 +247,7 @@ type keptPackage struct {
 func (s *Session) keepPackage(p Package) {
 	s.dropPackage()
 	s.kept = &keptPackage{p, s.meta.Joined, s.now}
+	s.fx.Spent = append(s.fx.Spent, p.Public)
 	s.save(rowKept, encode(s.kept), s.kept.wrapName())
 }
 

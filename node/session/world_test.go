@@ -170,6 +170,9 @@ func (n *node) perform(fx session.Effects) {
 			n.rows[r.Key] = r
 		}
 	}
+	n.packages = slices.DeleteFunc(n.packages, func(p session.Package) bool {
+		return slices.ContainsFunc(fx.Spent, func(used []byte) bool { return bytes.Equal(p.Public, used) })
+	})
 	for _, e := range fx.Erase {
 		n.wrapped[e] = true
 		maps.DeleteFunc(n.rows, func(_ string, r session.Row) bool { return r.Wrap == e })
@@ -277,12 +280,11 @@ func (w *world) deliver(d delivery) {
 		w.step(d.to, wel)
 		return
 	}
-	s, fx, used, err := session.Join(n.config(), w.now, wel.Bytes, n.packages)
+	s, fx, err := session.Join(n.config(), w.now, wel.Bytes, n.packages)
 	if err != nil {
 		w.t.Logf("%s: %v", n.name, err)
 		return
 	}
-	n.packages = slices.Delete(n.packages, used, used+1)
 	n.s = s
 	n.perform(fx)
 	for _, other := range w.nodes {

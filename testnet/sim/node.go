@@ -55,7 +55,6 @@ type seat struct {
 	keys   []usedKey       // used, and nothing has left since
 	texts  []string
 	seq    uint64 // of the latest text shown
-	spent  []byte // the key package it came in by, until that is durable
 	moves  int    // of the head
 	undone []int  // how many commits each fork that was lost here had
 	reorgs int    // of those, to another branch
@@ -187,6 +186,7 @@ func (s *seat) perform(e session.Effects) {
 			n.fail(err.Error())
 			return
 		}
+		n.spend(e.Spent)
 		if n.w.trace.on {
 			n.w.note(Entry{Kind: "save", Node: n.name, Group: s.group.name, Count: len(e.Save), Size: batchSize(e.Save)})
 		}
@@ -194,7 +194,6 @@ func (s *seat) perform(e session.Effects) {
 			return
 		}
 	}
-	s.spend()
 	n.wasted(s, e)
 	for _, epoch := range e.Erase {
 		n.disk.erase(s.group.name, epoch)
@@ -279,7 +278,7 @@ func (n *node) crash() {
 	}
 	for _, g := range sortedKeys(n.seats) {
 		s := n.seats[g]
-		s.live, s.s, s.keys, s.spent = false, nil, nil, nil
+		s.live, s.s, s.keys = false, nil, nil
 		s.alarm++
 		n.w.Book.Unanswered(g, n.name)
 		n.w.topics[g].reset(n.idx)

@@ -109,21 +109,21 @@ func (n *node) welcome(g *Group, bytes []byte) {
 		n.w.enter(n.idx, g.name, session.Welcomed{Bytes: bytes, Packages: n.pool})
 		return
 	}
-	made, e, used, err := session.Join(s.config(), n.clock.read(n.w.now), bytes, n.pool)
+	made, e, err := session.Join(s.config(), n.clock.read(n.w.now), bytes, n.pool)
 	if err != nil {
 		n.w.note(Entry{Kind: "lost", Node: n.name, Group: g.name, Text: "welcome: " + err.Error()})
 		return
 	}
-	s.spent = n.pool[used].Public // its private half goes once the session is durable
 	s.run(made)
 	n.after(s, e)
 }
 
-// spend lets go of the key package that a durable session came in by.
-func (s *seat) spend() {
-	if s.spent != nil {
-		s.n.pool = slices.DeleteFunc(slices.Clone(s.n.pool), func(p session.Package) bool { return bytes.Equal(p.Public, s.spent) })
-		s.spent = nil
+// spend lets go of key packages that let somebody in.
+func (n *node) spend(used [][]byte) {
+	if len(used) > 0 {
+		n.pool = slices.DeleteFunc(slices.Clone(n.pool), func(p session.Package) bool {
+			return slices.ContainsFunc(used, func(u []byte) bool { return bytes.Equal(p.Public, u) })
+		})
 	}
 }
 
