@@ -69,6 +69,7 @@ const (
 	// messages are:
 	controlIntent
 	controlReceipt
+	controlRead
 )
 
 // control is a signed statement of one device.

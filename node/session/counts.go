@@ -31,6 +31,7 @@ const (
 	DropOwn         Reason = "own"
 	DropUnasked     Reason = "unasked"
 	DropAhead       Reason = "ahead"
+	DropRead        Reason = "read"
 )
 
 // Reasons explains each reason for people.
@@ -57,6 +58,7 @@ var Reasons = map[Reason]string{
 	DropWelcome:     "a welcome that was not waited for",
 	DropOwn:         "an echo of something made here",
 	DropAhead:       "too much that came before what it follows; asked for again",
+	DropRead:        "word that a message was read, which is not known here or one too many",
 	DropUnasked:     "an envelope from before this device's time",
 }
 

@@ -160,6 +160,13 @@ func (s *Session) describeAsked(b *strings.Builder) {
 		}
 		b.WriteString("\n")
 	}
+	for _, t := range s.tellings {
+		how := "waits"
+		if !t.waits() {
+			how = fmt.Sprintf("told under E%d", t.Number)
+		}
+		fmt.Fprintf(b, "read   %s of %s, %s\n", several(len(t.Word.Messages), "message"), short(t.Word.Author[:]), how)
+	}
 	for _, id := range sortedIDs(s.welcomes) {
 		w := s.welcomes[id]
 		fmt.Fprintf(b, "welcome for %d devices, sent %d times\n", len(w.To), w.Tries)

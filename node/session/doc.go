@@ -28,6 +28,12 @@
 // head, under the same MessageID, unless somebody would read it whom the lost
 // branch had taken out (the audience guard, retain.go).
 //
+// Read (read.go): a face that has shown messages to a person who wants their
+// authors to know names them in a Read; a second later each author is told of its
+// own, and answers with its next receipt. Until then the word is durable, and is
+// told again where its epoch lost or lies too far back for the author. Nothing
+// else depends on it, and who does not ask for it says nothing.
+//
 // Receive a commit (inbox.go, epoch.go): the tag names the parent; the parent
 // opens it; the parent's policy judges it; the child is entered; the rule is
 // told. A commit of mine comes the same way with its child in hand: there is no
@@ -54,7 +60,7 @@
 //
 // Read in this order: event.go, effect.go, session.go, envelope.go, inbox.go,
 // epoch.go, policy.go, intent.go, commit.go, vote.go, agree.go, move.go, outbox.go,
-// retain.go, heal.go, engine.go.
+// receipt.go, read.go, retain.go, heal.go, engine.go.
 //
 // # What others see
 //
@@ -157,8 +163,13 @@
 // majority of a group's voters, acting together, can move it to any valid
 // branch; no seal makes anything final yet. A member who withholds a commit and
 // shows it within the window, before most have voted, can make others step back
-// over what follows. Messages to a large group are acknowledged slowly (about
-// eight receipts a second for all together). A Welcome is sent by the device
-// that committed, which keeps it until the joiner speaks; if that device is
-// lost before, the joiner must be invited anew.
+// over what follows. Messages to a large group are acknowledged slowly
+// (about eight receipts a second for all together). A Welcome is sent by the
+// device that committed, which keeps it until the joiner speaks; if that device
+// is lost before, the joiner must be invited anew.
+//
+// Word that a message was read is for its author, but all members can open it,
+// as they can receipts; and whoever watches the topic sees that somebody said
+// something short a second after looking. It cannot be taken back, and nobody
+// can show that it is true.
 package session

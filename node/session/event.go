@@ -76,11 +76,20 @@ type (
 		Name *string
 	}
 	// Read marks messages up to Seq of the history as read by a person here.
+	// Shown are those a face has put before that person, who lets their authors
+	// know; without the person's consent there are none.
 	Read struct {
-		ID  IntentID
-		Seq uint64
+		ID    IntentID
+		Seq   uint64
+		Shown []Shown
 	}
 )
+
+// Shown is a message of the history that a person has seen.
+type Shown struct {
+	Message MessageID
+	Author  Device
+}
 
 // From the driver.
 type (

@@ -40,6 +40,21 @@ func TestWalks(t *testing.T) {
 			w.heal()
 			w.run(20_000)
 		},
+		"read": func(w *world) {
+			w.say("bob", "read by both")
+			w.say("bob", "read by alice")
+			w.say("carol", "while carol is away")
+			w.run(3000)
+			w.part([]string{"carol"}, []string{"alice", "bob"})
+			w.sees("alice", "read by both", "read by alice", "while carol is away")
+			w.sees("carol", "read by both")
+			w.run(5000)
+			w.heal()
+			w.run(1000)
+			w.sees("alice", "read by both")
+			w.say("bob", "not shown to anybody")
+			w.run(3000)
+		},
 		"join": func(w *world) {
 			w.add("dave", "dave")
 			w.step("bob", session.Invite{ID: intentOf("dave"), Account: w.node("dave").id.Account})
@@ -123,7 +138,7 @@ func (w *world) transcript(start session.Time) string {
 
 // line is one notice for people.
 func (w *world) line(n session.Notice) string {
-	kinds := [...]string{"", "joined", "text", "sent", "delivered", "intent", "roster", "epoch", "fork", "gap", "removed", "stranded", "trouble", "renamed"}
+	kinds := [...]string{"", "joined", "text", "sent", "delivered", "intent", "roster", "epoch", "fork", "gap", "removed", "stranded", "trouble", "renamed", "read"}
 	states := [...]string{"", "queued", "handed", "bound", "landed", "final", "delivered", "superseded", "denied", "expired"}
 	changes := [...]string{"", "added", "removed", "left", "device added", "device removed", "role", "keys"}
 	who := ""
@@ -137,6 +152,8 @@ func (w *world) line(n session.Notice) string {
 	case session.NoticeText:
 		c, _ := session.DecodeContent(n.Body)
 		out += fmt.Sprintf(" %q in E%d", c.Text, n.Number)
+	case session.NoticeRead:
+		out += " " + w.text(n.Message)
 	case session.NoticeIntent, session.NoticeSent:
 		out += " " + states[n.State]
 	case session.NoticeDelivered:

@@ -275,7 +275,11 @@ func (s *Session) saw(id MessageID, order uint32) {
 // chronicle writes a message into the history and tells the faces.
 func (s *Session) chronicle(h *held, order uint32, id MessageID, author Device, account Account, body []byte) {
 	s.mids[id] = order
-	s.save(rowMessage(order, id), []byte{1}, EpochID{})
+	mine := author == s.cfg.Self.Device
+	if mine {
+		s.mine[id] = true
+	}
+	s.save(rowMessage(order, id, mine), []byte{1}, EpochID{})
 	s.meta.History++
 	s.saveMeta()
 	delete(s.gaps, id)

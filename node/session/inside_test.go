@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"testing"
 )
 
@@ -8,7 +9,7 @@ import (
 // nobody.
 func FuzzInside(f *testing.F) {
 	f.Add(byte(1), []byte{0})
-	for kind := controlVote; kind <= controlReceipt; kind++ {
+	for kind := controlVote; kind <= controlRead; kind++ {
 		f.Add(byte(kind)<<2, []byte{0xa0})
 	}
 	f.Add(byte(controlVote)<<2, encode(ballot{Number: 1 << 60, Seq: 1 << 60}))
@@ -16,6 +17,7 @@ func FuzzInside(f *testing.F) {
 	name := "x"
 	f.Add(byte(controlIntent)<<2, encode(request{Intent: intent{Op: 99, Role: 77, Name: &name}}))
 	f.Add(byte(controlReceipt)<<2, encode(receipt{Messages: []MessageID{{1}}}))
+	f.Add(byte(controlRead)<<2, encode(word{Messages: []MessageID{{1}}}))
 	f.Add(byte(controlReadmit)<<2, encode(plea{}))
 	f.Add(byte(3), []byte("message"))
 	f.Fuzz(func(t *testing.T, how byte, b []byte) {
@@ -61,6 +63,24 @@ func FuzzInside(f *testing.F) {
 			t.Error("alice answers nothing any more")
 		}
 	})
+}
+
+// A statement of a later version is counted, kept and passed on, and changes
+// nothing: so a member whose program does not know read receipts stays in step
+// with those whose does.
+func TestStatementOfALaterVersion(t *testing.T) {
+	tb := newTable(t, "alice", "bob")
+	alice, bob := tb.s["alice"], tb.s["bob"]
+	raw := bob.sealOn(bob.head(), innerControl, bob.state(controlRead+1, word{}))
+	e, _ := parseEnvelope(raw)
+	before := fmt.Sprint(alice.View())
+	alice.Step(tb.now, Received{From: "bob", Envelope: raw})
+	if n := alice.Counts()[DropControl]; n != 1 || !alice.logged(e.id()) {
+		t.Errorf("counted %d times, in the log: %v", n, alice.logged(e.id()))
+	}
+	if after := fmt.Sprint(alice.View()); after != before {
+		t.Errorf("it changed\n%s to\n%s", before, after)
+	}
 }
 
 // aim makes a statement that names nothing name an epoch that is there.

@@ -144,6 +144,16 @@ const (
 	sayAgain = 2000
 	// maxOwed bounds the receipts that wait while this device may not speak.
 	maxOwed = 8 * maxReceipts
+	// tellAfter is how long word that something was read waits for more of it: a
+	// page that is scrolled through. maxTellings bounds the words that wait or are
+	// not answered, each of at most maxReceipts messages of one author: a person
+	// reads no faster. tellKeep is how long an answer is waited for, as long as an
+	// author may be away. maxShown bounds the messages remembered as told of: many
+	// pages back. Who shows older ones again tells of them again.
+	tellAfter   = 1000
+	maxTellings = 256
+	tellKeep    = readKeep
+	maxShown    = 4096
 	// pressAfter is how long, after receipts should have come, a message of
 	// mine may lack one before everybody in reach is asked what they have: some
 	// hops and rounds of IHAVE. pressEvery is how often one is asked so.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/covey-p2p/covey/consensus"
 )
@@ -166,9 +167,12 @@ func (s *Session) loadLog(l *loader) {
 	l.each("m/", func(key string) {
 		var id MessageID
 		var order uint32
-		l.id(key, id[:])
+		name, mine := strings.CutSuffix(key, keyMine)
+		l.id(name, id[:])
 		fmt.Sscanf(key, "m/%8x/", &order)
-		s.mids[id] = order
+		if s.mids[id] = order; mine {
+			s.mine[id] = true
+		}
 	})
 }
 
@@ -190,6 +194,10 @@ func (s *Session) loadAsked(l *loader) {
 	if _, ok := l.rows[rowOwed]; ok {
 		l.read(rowOwed, &s.owed)
 		s.owedAt = s.now + settleAfter
+	}
+	if _, ok := l.rows[rowTellings]; ok {
+		l.read(rowTellings, &s.tellings)
+		s.tellAt = s.now + tellAfter
 	}
 	l.each("gone/", func(key string) {
 		var d Device

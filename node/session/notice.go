@@ -7,8 +7,8 @@ type Notice struct {
 	At   Time
 
 	ID      IntentID  // Intent, Sent
-	Message MessageID // Text, Sent, Delivered, Gap
-	Account Account   // Text: author; Roster: whom; Delivered: by whom
+	Message MessageID // Text, Sent, Delivered, Read, Gap
+	Account Account   // Text: author; Roster: whom; Delivered, Read: by whom
 	Device  Device    // likewise
 	Body    []byte    // Text: the Content
 	Epoch   EpochID   // Epoch, Fork, Text: the state it belongs to
@@ -40,6 +40,7 @@ const (
 	NoticeStranded                        // my branch lost beyond the window
 	NoticeTrouble                         // something needs a person
 	NoticeRenamed                         // the group's name or settings changed
+	NoticeRead                            // somebody has read a message of mine; the same may come twice
 )
 
 // State is how far something I asked for has come.

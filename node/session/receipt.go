@@ -101,6 +101,7 @@ func (s *Session) takeReceipt(c *control) outcome {
 		return outRefused
 	}
 	for _, id := range r.Messages {
+		s.wordHeard(c.Device, id)
 		m := s.outbox[id]
 		if m == nil || m.Got[c.Device] || c.Device == s.cfg.Self.Device {
 			continue

@@ -20,6 +20,8 @@ const (
 	rowKept = "kept"
 	// rowOwed are the messages whose receipts are not sent yet.
 	rowOwed = "owed"
+	// rowTellings are the read receipts that their authors have not answered.
+	rowTellings = "tellings"
 )
 
 // epochCell and keyCells are the engine's names (Cell).
@@ -64,7 +66,17 @@ func parseEnvelopeRow(key string) (id EnvelopeID, l logged, ok bool) {
 	return EnvelopeID(raw), l, true
 }
 
-func rowMessage(order uint32, id MessageID) string { return fmt.Sprintf("m/%08x/%x", order, id[:]) }
+// The key of a message's name says whether this device wrote it.
+func rowMessage(order uint32, id MessageID, mine bool) string {
+	key := fmt.Sprintf("m/%08x/%x", order, id[:])
+	if mine {
+		key += keyMine
+	}
+	return key
+}
+
+// keyMine ends the key of the name of a message of mine.
+const keyMine = "/mine"
 
 // RowKind says what Load needs of a stored row.
 type RowKind uint8

@@ -86,40 +86,47 @@ type Session struct {
 	peers     map[Peer]*peer
 	lastHeard map[Device]Time // when a device last took part: a hint who is online
 
-	own         map[EpochID]CommitID // by parent: never two commits of mine on one
-	wishes      map[IntentID]*wish
-	pool        map[IntentID]*pooled
-	carriers    map[IntentID][]CommitID
-	carriedBy   map[CommitID][]intent
-	exits       map[CommitID]bool // commits that take this device out
-	lastVote    map[Account]consensus.Vote
-	stances     map[Device]stance
-	ackAt       Time                 // when what I have seen of the others is said; zero: it is said
-	voteRows    map[Account][]string // durable rows of votes, oldest first
-	met         map[Account]int      // in how many epochs of the tree
-	unopenable  map[CommitID]bool    // commits whose path this device cannot open
-	newerThan   map[CommitID]bool    // commits whose policy is of a version not known here
-	treeRows    map[string]bool      // durable rows of commits and votes
-	raced       []CommitID           // of this Step: commits that have rivals
-	divided     bool                 // the rule prefers, by votes, what cannot be entered here
-	readmission *readmission
-	stirred     bool // a vote, commit or receipt came since the last reap
-	reapAt      Time // when it is done anyway
-	kept        *keptPackage
-	gone        map[Device]departure // devices that left (gone.go)
-	early       []Welcomed           // Welcomes that came before the headers they need
-	unpublished [][]byte             // own commits that a crash may have kept in
-	welcomes    map[CommitID]*heldWelcome
-	outbox      map[MessageID]*sent
-	mids        map[MessageID]uint32
-	lately      []seen             // the two latest messages
-	arrivals    []arrival          // of this Step
-	owed        []MessageID        // receipts not sent yet
-	owedAt      Time               // when they are to be
-	receiptNext Time               // none before
-	owing       bool               // owed has changed in this Step
-	pressAt     Time               // when press looks at the outbox; zero: nothing to look for
-	gaps        map[MessageID]Time // messages that others have seen and I lack
+	own             map[EpochID]CommitID // by parent: never two commits of mine on one
+	wishes          map[IntentID]*wish
+	pool            map[IntentID]*pooled
+	carriers        map[IntentID][]CommitID
+	carriedBy       map[CommitID][]intent
+	exits           map[CommitID]bool // commits that take this device out
+	lastVote        map[Account]consensus.Vote
+	stances         map[Device]stance
+	ackAt           Time                 // when what I have seen of the others is said; zero: it is said
+	voteRows        map[Account][]string // durable rows of votes, oldest first
+	met             map[Account]int      // in how many epochs of the tree
+	unopenable      map[CommitID]bool    // commits whose path this device cannot open
+	newerThan       map[CommitID]bool    // commits whose policy is of a version not known here
+	treeRows        map[string]bool      // durable rows of commits and votes
+	raced           []CommitID           // of this Step: commits that have rivals
+	divided         bool                 // the rule prefers, by votes, what cannot be entered here
+	readmission     *readmission
+	stirred         bool // a vote, commit or receipt came since the last reap
+	reapAt          Time // when it is done anyway
+	kept            *keptPackage
+	gone            map[Device]departure // devices that left (gone.go)
+	early           []Welcomed           // Welcomes that came before the headers they need
+	unpublished     [][]byte             // own commits that a crash may have kept in
+	welcomes        map[CommitID]*heldWelcome
+	outbox          map[MessageID]*sent
+	mids            map[MessageID]uint32
+	lately          []seen             // the two latest messages
+	arrivals        []arrival          // of this Step
+	owed            []MessageID        // receipts not sent yet
+	owedAt          Time               // when they are to be
+	receiptNext     Time               // none before
+	owing           bool               // owed has changed in this Step
+	mine            map[MessageID]bool // of mids
+	shown           memory[MessageID]  // what a person has read, and its author is told of
+	tellings        []*telling         // words whose authors have not answered, oldest first
+	tellAt          Time               // when those that wait are said
+	tellNext        Time               // none before
+	toldHead        EpochID            // the head at which they were looked through
+	tellingsChanged bool
+	pressAt         Time               // when press looks at the outbox; zero: nothing to look for
+	gaps            map[MessageID]Time // messages that others have seen and I lack
 
 	meta   meta
 	pacing pacing
@@ -177,7 +184,7 @@ func newSession(cfg Config, group GroupID, now Time) *Session {
 		own: map[EpochID]CommitID{}, wishes: map[IntentID]*wish{}, pool: map[IntentID]*pooled{},
 		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
 		lastVote: map[Account]consensus.Vote{}, stances: map[Device]stance{}, voteRows: map[Account][]string{}, met: map[Account]int{}, unopenable: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
-		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{}, gone: map[Device]departure{},
+		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{}, mine: map[MessageID]bool{}, shown: newMemory[MessageID](maxShown), gone: map[Device]departure{},
 		parked: newParking(), ahead: newAhead(), refused: newMemory[EnvelopeID](maxRefused), counts: Counts{},
 		meta: meta{Version: metaVersion, Group: group, Device: cfg.Self.Device},
 	}
@@ -233,9 +240,7 @@ func (s *Session) Step(now Time, ev Event) Effects {
 	case Handed:
 		s.handed(e)
 	case Read:
-		s.meta.Read = max(s.meta.Read, min(e.Seq, s.meta.History))
-		s.saveMeta()
-		s.notify(Notice{Kind: NoticeIntent, ID: e.ID, State: StateFinal})
+		s.read(e)
 	case Fetched:
 		s.fetched(e)
 	case Tick:
@@ -276,6 +281,7 @@ func (s *Session) finish() Effects {
 	s.flushOutbox()
 	s.releaseWelcomes()
 	s.receipts()
+	s.words()
 	s.chase()
 	s.press()
 	s.acknowledge()

@@ -73,7 +73,8 @@ func (s *Session) cutLog(floor uint32) {
 		if order := s.mids[id]; order < floor && cut < maxCut {
 			cut++
 			delete(s.mids, id)
-			s.drop(rowMessage(order, id))
+			s.drop(rowMessage(order, id, s.mine[id]))
+			delete(s.mine, id)
 		}
 	}
 	if s.cutting = cut == maxCut; s.cutting {

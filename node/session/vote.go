@@ -86,6 +86,8 @@ func (s *Session) takeStatement(from Peer, body []byte, e *envelope, h *held) ou
 		return s.takeIntent(&c)
 	case controlReceipt:
 		return s.takeReceipt(&c)
+	case controlRead:
+		return s.takeRead(account, &c)
 	}
 	s.count(DropControl)
 	return outLogged // of a later version

@@ -20,6 +20,11 @@ func (s *Session) WhyMessage(id MessageID) []string {
 		if at, pending := s.willOwn(id); pending {
 			out = append(out, fmt.Sprintf("Its receipt leaves in %d ms.", max(0, at-s.now)))
 		}
+		if t := s.tellingOf(id); t != nil && t.waits() {
+			out = append(out, fmt.Sprintf("It was read here; its author is told so in %d ms, or as soon as it can be.", max(0, s.tellAt-s.now)))
+		} else if t != nil {
+			out = append(out, fmt.Sprintf("It was read here; its author was told so under epoch %d and has not answered.", t.Number))
+		}
 		return out
 	}
 	if since, ok := s.gaps[id]; ok {
