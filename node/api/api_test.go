@@ -219,6 +219,63 @@ func TestErrorsAreSentences(t *testing.T) {
 	}
 }
 
+// TestWhatDoesNotFitIsSaid holds the sentences for values that huma refuses.
+func TestWhatDoesNotFitIsSaid(t *testing.T) {
+	c, _ := serve(t, newLedger())
+	huge := strings.Repeat("A", 100_000)
+	said := `"` + huge[:quoted-1] + `…"`
+	for want, call := range map[string]func() error{
+		"name is empty": func() error { _, err := c.SetName(t.Context(), ""); return err },
+		"name " + said + " has more characters than 64": func() error { _, err := c.SetName(t.Context(), huge); return err },
+		"limit \"-1\" is below 0":                       func() error { _, err := c.Messages(t.Context(), "lab", MessageQuery{Limit: -1}); return err },
+		"limit \"501\" is above 500":                    func() error { _, err := c.Messages(t.Context(), "lab", MessageQuery{Limit: MaxPage + 1}); return err },
+		"role \"king\" is none of member, admin, owner": func() error {
+			_, err := c.SetRole(t.Context(), "lab", "bob", "king")
+			return err
+		},
+		"subject is missing": func() error { _, err := c.Explain(t.Context(), ""); return err },
+		"nonsense unexpected property": func() error {
+			return c.post(t.Context(), nil, map[string]string{"nonsense": "", "name": "x"}, "groups")
+		},
+	} {
+		err := call()
+		if e := AsError(err); e.Code != CodeUsage || e.Message != "That cannot be taken: "+want+"." {
+			t.Errorf("%q: %v", want, err)
+		}
+	}
+	for _, err := range c.Watch(t.Context(), WatchOptions{Types: []EventType{"mesage"}}) {
+		if e := AsError(err); e.Code != CodeUsage || !strings.Contains(e.Hint, "message delivery") {
+			t.Errorf("a type that there is not: %v", err)
+		}
+	}
+}
+
+// paths is a Backend that says which group it was asked for.
+type paths struct{ *ledger }
+
+func (paths) Group(_ context.Context, ref string) (GroupDetail, error) {
+	return GroupDetail{Group: Group{Name: ref}}, nil
+}
+
+// TestAnyNameReachesTheNode holds that a reference is one element of the path,
+// whatever it is made of, and that what cannot be one is no other call.
+func TestAnyNameReachesTheNode(t *testing.T) {
+	c, _ := serve(t, paths{newLedger()})
+	for _, name := range []string{"lab", "book club", "what?", "a/b", "a?b=c#d", "100%", "%2e", "日本", "\xff\x00", "...", "a+b&c"} {
+		if g, err := c.Group(t.Context(), name); err != nil || g.Name != strings.ToValidUTF8(name, "\ufffd") {
+			t.Errorf("%q is asked for as %q: %v", name, g.Name, err)
+		}
+	}
+	for _, name := range []string{"", ".", ".."} {
+		if _, err := c.Group(t.Context(), name); code(t, err) != CodeUsage || !strings.Contains(err.Error(), "names nothing") {
+			t.Errorf("%q: %v", name, err)
+		}
+		if _, err := c.Rotate(t.Context(), name); code(t, err) != CodeUsage {
+			t.Errorf("rotate %q: %v", name, err)
+		}
+	}
+}
+
 func TestEmptyListIsAnArray(t *testing.T) {
 	c, _ := serve(t, newLedger())
 	var raw json.RawMessage

@@ -99,7 +99,7 @@ func (c *Client) Doctor(ctx context.Context) (d Doctor, err error) {
 }
 
 func (c *Client) Explain(ctx context.Context, subject string) (e Explanation, err error) {
-	return e, c.get(ctx, &e, "explain?subject="+url.QueryEscape(subject))
+	return e, c.ask(ctx, &e, url.Values{"subject": {subject}}, "explain")
 }
 
 func (c *Client) Shutdown(ctx context.Context) error {
@@ -166,7 +166,7 @@ func (c *Client) Messages(ctx context.Context, group string, q MessageQuery) (p 
 	if !q.Since.IsZero() {
 		v.Set("since", q.Since.UTC().Format(time.RFC3339Nano))
 	}
-	return p, c.get(ctx, &p, "groups", group, "messages?"+v.Encode())
+	return p, c.ask(ctx, &p, v, "groups", group, "messages")
 }
 
 func (c *Client) Send(ctx context.Context, group string, m NewMessage) (s Sent, err error) {
@@ -185,7 +185,7 @@ func (c *Client) Epochs(ctx context.Context, group string) (e Epochs, err error)
 // Why asks about a member, an epoch or a message, or, with nothing, about the
 // group.
 func (c *Client) Why(ctx context.Context, group, about string) (w Why, err error) {
-	return w, c.get(ctx, &w, "groups", group, "why?about="+url.QueryEscape(about))
+	return w, c.ask(ctx, &w, url.Values{"about": {about}}, "groups", group, "why")
 }
 
 func (c *Client) Repair(ctx context.Context, group string, dryRun bool) (r Repair, err error) {
@@ -270,13 +270,25 @@ func (c *Client) get(ctx context.Context, out any, path ...string) error {
 	return c.do(ctx, http.MethodGet, out, nil, path...)
 }
 
+// ask is get with a query.
+func (c *Client) ask(ctx context.Context, out any, query url.Values, path ...string) error {
+	return c.exchange(ctx, http.MethodGet, out, nil, query, path)
+}
+
 func (c *Client) post(ctx context.Context, out, in any, path ...string) error {
 	return c.do(ctx, http.MethodPost, out, in, path...)
 }
 
-// do makes one call. The last element of the path may carry a query; the
-// others are escaped.
+// do makes one call. The elements of the path are escaped.
 func (c *Client) do(ctx context.Context, method string, out, in any, path ...string) error {
+	return c.exchange(ctx, method, out, in, nil, path)
+}
+
+func (c *Client) exchange(ctx context.Context, method string, out, in any, query url.Values, path []string) error {
+	address, err := c.url(path, query)
+	if err != nil {
+		return err
+	}
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -285,7 +297,7 @@ func (c *Client) do(ctx context.Context, method string, out, in any, path ...str
 		}
 		body = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.url(path), body)
+	req, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
 		return err
 	}
@@ -314,19 +326,20 @@ func (c *Client) do(ctx context.Context, method string, out, in any, path ...str
 	return nil
 }
 
-func (c *Client) url(path []string) string {
+// url is the address of a call. What would make it that of another call, and so
+// the name of nothing, is refused here.
+func (c *Client) url(path []string, query url.Values) (string, error) {
 	u := c.base + "/v1"
-	for i, p := range path {
-		query := ""
-		if i == len(path)-1 {
-			p, query, _ = strings.Cut(p, "?")
+	for _, p := range path {
+		if p == "" || p == "." || p == ".." {
+			return "", NewError(CodeUsage, fmt.Sprintf("%q names nothing.", p), "Give a name, an id, or the unique beginning of one.")
 		}
 		u += "/" + url.PathEscape(p)
-		if query != "" {
-			u += "?" + query
-		}
 	}
-	return u
+	if len(query) > 0 {
+		u += "?" + query.Encode()
+	}
+	return u, nil
 }
 
 // send makes the exchange and turns what is no success into an *Error.

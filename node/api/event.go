@@ -23,6 +23,11 @@ const (
 	EventTrimmed    EventType = "trimmed"    // events between the cursor asked for and this one are no longer kept
 )
 
+// EventTypes are all of them.
+var EventTypes = []EventType{
+	EventMessage, EventDelivery, EventRead, EventOperation, EventMember, EventGroup, EventEpoch, EventFork, EventGap, EventContact, EventInvitation, EventPeer, EventTrouble, EventTrimmed,
+}
+
 // Event is one line of the log. Only the part that its Type names is set.
 type Event struct {
 	Cursor uint64    `json:"cursor"`

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -21,4 +22,28 @@ func Sentence(s string) string {
 		s += "."
 	}
 	return s
+}
+
+// quoted is how many characters of what somebody gave are said back to them.
+const quoted = 64
+
+// Quote writes what somebody gave as a sentence says it back: in quotation marks,
+// on one line, harmless to a terminal, and cut where it is long.
+func Quote(s string) string {
+	if r := []rune(s); len(r) > quoted {
+		s = string(r[:quoted-1]) + "…"
+	}
+	return strconv.Quote(s)
+}
+
+// Word writes a name as one word of a command line that somebody may paste into a
+// shell: names are chosen by others, and must not be able to say more there.
+func Word(name string) string {
+	plain := func(r rune) bool {
+		return r == '-' || r == '_' || r == '.' || unicode.IsLetter(r) || unicode.IsDigit(r)
+	}
+	if name != "" && name[0] != '-' && !strings.ContainsFunc(name, func(r rune) bool { return !plain(r) }) {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }

@@ -166,17 +166,14 @@ func init() {
 	huma.NewError = func(status int, message string, details ...error) huma.StatusError {
 		var parts []string
 		for _, d := range details {
-			if d == nil {
-				continue
-			}
 			if e, ok := d.(huma.ErrorDetailer); ok {
-				parts = append(parts, e.ErrorDetail().Error())
-			} else {
+				parts = append(parts, misfit(e.ErrorDetail()))
+			} else if d != nil {
 				parts = append(parts, d.Error())
 			}
 		}
-		if len(parts) > 0 {
-			message += ": " + strings.Join(parts, "; ")
+		if len(parts) == 0 {
+			parts = append(parts, message)
 		}
 		code := CodeUsage
 		switch {
@@ -185,6 +182,34 @@ func init() {
 		case status >= 500:
 			code = CodeInternal
 		}
-		return NewError(code, "The request cannot be taken: "+message+".", "GET /openapi.json on the socket says what fits.")
+		return NewError(code, "That cannot be taken: "+strings.Join(parts, "; ")+".", "GET /openapi.json on the socket tells scripts what fits.")
 	}
+}
+
+// misfits are the beginnings of huma's words for what does not fit, and ours;
+// what follows the beginning, a limit or a list, follows ours too.
+var misfits = []struct{ theirs, ours string }{
+	{"expected length >= 1", "is empty"},
+	{"expected length >= ", "has fewer characters than "},
+	{"expected length <= ", "has more characters than "},
+	{"expected number >= ", "is below "},
+	{"expected number <= ", "is above "},
+	{"expected value to be one of ", "is none of "},
+	{"required query parameter is missing", "is missing"},
+}
+
+// misfit says which value of a request does not fit, and why.
+func misfit(d *huma.ErrorDetail) string {
+	field := d.Location[strings.LastIndexByte(d.Location, '.')+1:]
+	for _, m := range misfits {
+		rest, is := strings.CutPrefix(d.Message, m.theirs)
+		switch {
+		case !is:
+			continue
+		case d.Value == nil || d.Value == "":
+			return field + " " + m.ours + strings.Trim(rest, `"`)
+		}
+		return fmt.Sprintf("%s %s %s%s", field, Quote(fmt.Sprint(d.Value)), m.ours, strings.Trim(rest, `"`))
+	}
+	return strings.TrimSpace(field + " " + d.Message)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ func (s *Server) watch(ctx context.Context, in *inEvents) (*watcher, error) {
 		w.from = status.Cursor
 	default:
 		if w.from, err = strconv.ParseUint(from, 10, 64); err != nil {
-			return nil, NewError(CodeUsage, "The cursor "+strconv.Quote(from)+" is no number.", "Give the cursor of the last event handled, 0 for everything, or now.")
+			return nil, NewError(CodeUsage, "The cursor "+Quote(from)+" is no number.", "Give the cursor of the last event handled, 0 for everything, or now.")
 		}
 	}
 	if in.Once {
@@ -45,7 +46,11 @@ func (s *Server) watch(ctx context.Context, in *inEvents) (*watcher, error) {
 	if in.Types != "" {
 		w.types = make(map[EventType]bool)
 		for t := range strings.SplitSeq(in.Types, ",") {
-			w.types[EventType(strings.TrimSpace(t))] = true
+			is := EventType(strings.TrimSpace(t))
+			if !slices.Contains(EventTypes, is) {
+				return nil, NewError(CodeUsage, "There is no event of type "+Quote(string(is))+".", "There are "+strings.Trim(fmt.Sprint(EventTypes), "[]")+".")
+			}
+			w.types[is] = true
 		}
 	}
 	if in.Group != "" {

@@ -10,6 +10,8 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -73,7 +75,11 @@ const (
 func (c *Client) watchOnce(ctx context.Context, o *WatchOptions, yield func(Event, error) bool) (more bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url([]string{"events?" + o.query()}), nil)
+	address, err := c.url([]string{"events"}, o.query())
+	if err != nil {
+		return true, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return true, err
 	}
@@ -122,23 +128,23 @@ func (c *Client) watchOnce(ctx context.Context, o *WatchOptions, yield func(Even
 // Now, and instead of events that a filter held back.
 const eventMark EventType = "mark"
 
-func (o *WatchOptions) query() string {
-	q := "from=now"
+func (o *WatchOptions) query() url.Values {
+	q := url.Values{"from": {"now"}}
 	if o.From != Now {
-		q = fmt.Sprintf("from=%d", o.From)
+		q.Set("from", strconv.FormatUint(o.From, 10))
 	}
 	if len(o.Types) > 0 {
 		types := make([]string, len(o.Types))
 		for i, t := range o.Types {
 			types[i] = string(t)
 		}
-		q += "&types=" + strings.Join(types, ",")
+		q.Set("types", strings.Join(types, ","))
 	}
 	if o.Group != "" {
-		q += "&group=" + o.Group
+		q.Set("group", o.Group)
 	}
 	if o.Once {
-		q += "&once=true"
+		q.Set("once", "true")
 	}
 	return q
 }

@@ -125,11 +125,12 @@ func (b *Backend) SetName(ctx context.Context, name string) (api.Identity, error
 	return b.Identity(ctx)
 }
 
-// goodName refuses names that a terminal or a person would misread.
+// goodName refuses names that a terminal or a person would misread, and those
+// that mean something else in a path.
 func goodName(name string) error {
 	bad := strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0xfffd })
-	if bad || strings.TrimSpace(name) != name || name == "" || len(name) > api.MaxName {
-		return api.NewError(api.CodeUsage, fmt.Sprintf("%q cannot be a name.", name), fmt.Sprintf("Use 1 to %d bytes of printable text without spaces at its ends.", api.MaxName))
+	if bad || strings.TrimSpace(name) != name || name == "" || name == "." || name == ".." || len(name) > api.MaxName {
+		return api.NewError(api.CodeUsage, api.Quote(name)+" cannot be a name.", fmt.Sprintf("Use 1 to %d bytes of printable text without spaces at its ends.", api.MaxName))
 	}
 	return nil
 }
@@ -201,7 +202,7 @@ func (b *Backend) showPeer(p peer.ID) api.Peer {
 func (b *Backend) Connect(ctx context.Context, address string) (api.Peer, error) {
 	info, err := peer.AddrInfoFromString(address)
 	if err != nil {
-		return api.Peer{}, api.NewError(api.CodeUsage, fmt.Sprintf("%q is no address of a peer.", address), "It looks like /ip4/192.0.2.1/udp/4001/quic-v1/p2p/12D3…; `covey net status` shows your own.")
+		return api.Peer{}, api.NewError(api.CodeUsage, api.Quote(address)+" is no address of a peer.", "It looks like /ip4/192.0.2.1/udp/4001/quic-v1/p2p/12D3…; `covey net status` shows your own.")
 	}
 	if err := b.n.Mesh().Connect(ctx, *info); err != nil {
 		return api.Peer{}, api.NewError(api.CodeOffline, "The peer could not be reached.", "Check that it runs, that both are in one network, and that the address is right.")
@@ -243,7 +244,7 @@ func (b *Backend) MintToken(ctx context.Context, t api.NewToken) (api.Token, err
 	for _, s := range t.Scopes {
 		i := strings.LastIndexByte(s, ':')
 		if i < 0 || s[i:] != ":read" && s[i:] != ":send" {
-			return api.Token{}, api.NewError(api.CodeUsage, fmt.Sprintf("%q is no scope.", s), "A scope is GROUP:read or GROUP:send; * stands for every group.")
+			return api.Token{}, api.NewError(api.CodeUsage, api.Quote(s)+" is no scope.", "A scope is GROUP:read or GROUP:send; * stands for every group.")
 		}
 		ref := s[:i]
 		if ref != "*" {

@@ -35,11 +35,11 @@ func (b *Backend) Doctor(ctx context.Context) (api.Doctor, error) {
 	b.checkGroups(ctx, add)
 	for _, c := range n.Book().Contacts() {
 		if c.State == people.Request {
-			add("contacts", api.CheckWarn, c.Called()+" asks to be a contact", "covey contact accept "+word(c.Called()))
+			add("contacts", api.CheckWarn, c.Called()+" asks to be a contact", "covey contact accept "+api.Word(c.Called()))
 		}
 	}
 	for _, v := range n.Invitations() {
-		add("invitations", api.CheckWarn, v.FromName+" invites you to "+v.Name, "covey group accept "+word(v.Name))
+		add("invitations", api.CheckWarn, v.FromName+" invites you to "+v.Name, "covey group accept "+api.Word(v.Name))
 	}
 	total := uint64(0)
 	for _, k := range n.Drops() {

@@ -61,12 +61,12 @@ func (b *Backend) Explain(ctx context.Context, subject string) (api.Explanation,
 		if err != nil {
 			return api.Explanation{}, err
 		}
-		return api.Explanation{Kind: "group", Title: g.Title(), Lines: append(append(lines, w.Verdict), w.Facts...), Next: []string{"covey group show " + g.Title(), "covey group epochs " + g.Title()}}, nil
+		return api.Explanation{Kind: "group", Title: g.Title(), Lines: append(append(lines, w.Verdict), w.Facts...), Next: []string{"covey group show " + api.Word(g.Title()), "covey group epochs " + api.Word(g.Title())}}, nil
 	}
 	if c, err := b.findContact(subject); err == nil {
 		shown := b.n.ShowContact(c)
 		lines := []string{fmt.Sprintf("A contact, %s, verified: %v.", shown.State, shown.Verified), "Words: " + shown.Words}
-		return api.Explanation{Kind: "contact", Title: shown.Name, Lines: lines, Next: []string{"covey contact verify " + shown.Name}}, nil
+		return api.Explanation{Kind: "contact", Title: shown.Name, Lines: lines, Next: []string{"covey contact verify " + api.Word(shown.Name)}}, nil
 	}
 	if op, err := b.Operation(ctx, subject); err == nil {
 		return api.Explanation{Kind: "operation", Title: "operation " + op.ID[:8], Lines: []string{fmt.Sprintf("It is %s. %s", op.State, api.Sentence(op.Reason))}}, nil
@@ -76,7 +76,7 @@ func (b *Backend) Explain(ctx context.Context, subject string) (api.Explanation,
 			return e, nil
 		}
 	}
-	return api.Explanation{}, api.NewError(api.CodeNotFound, fmt.Sprintf("Nothing here is called %q.", subject), "Give an id or a beginning of one, a name, an error code, or a word from the screen.")
+	return api.Explanation{}, api.NewError(api.CodeNotFound, "Nothing here is called "+api.Quote(subject)+".", "Give an id or a beginning of one, a name, an error code, or a word from the screen.")
 }
 
 // maxStory is how many events of a group are told, the latest: some screens.
@@ -134,7 +134,7 @@ func (b *Backend) explainIn(ctx context.Context, g *node.Group, subject string) 
 		return api.Explanation{}, false
 	}
 	if w, err := b.whyMessage(ctx, g, subject); err == nil {
-		return api.Explanation{Kind: "message", Title: w.Subject, Lines: []string{w.Verdict}, Next: []string{"covey read " + g.Title()}}, true
+		return api.Explanation{Kind: "message", Title: w.Subject, Lines: []string{w.Verdict}, Next: []string{"covey read " + api.Word(g.Title())}}, true
 	}
 	tree, err := b.Epochs(ctx, g.ID())
 	if err != nil {
@@ -142,7 +142,7 @@ func (b *Backend) explainIn(ctx context.Context, g *node.Group, subject string) 
 	}
 	for _, n := range tree.Nodes {
 		if strings.HasPrefix(n.ID, subject) || strings.HasPrefix(n.Print, subject) {
-			return api.Explanation{Kind: "epoch", Title: fmt.Sprintf("epoch %d of %s", n.Number, g.Title()), Lines: []string{api.Sentence(fmt.Sprintf("%s %s; %s", n.Name, n.What, n.Life)), api.Sentence(n.Reason)}, Next: []string{"covey group epochs " + g.Title()}}, true
+			return api.Explanation{Kind: "epoch", Title: fmt.Sprintf("epoch %d of %s", n.Number, g.Title()), Lines: []string{api.Sentence(fmt.Sprintf("%s %s; %s", n.Name, n.What, n.Life)), api.Sentence(n.Reason)}, Next: []string{"covey group epochs " + api.Word(g.Title())}}, true
 		}
 	}
 	return api.Explanation{}, false

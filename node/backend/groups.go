@@ -201,7 +201,7 @@ func denied(g *node.Group, op api.Operation) error {
 	if op.State != api.OpDenied {
 		return nil
 	}
-	return api.NewError(api.CodeDenied, "The group does not allow that. "+api.Sentence(op.Reason), "`covey group show "+word(g.Title())+"` shows who may do what.")
+	return api.NewError(api.CodeDenied, "The group does not allow that. "+api.Sentence(op.Reason), "`covey group show "+api.Word(g.Title())+"` shows who may do what.")
 }
 
 // mayAct refuses what a group that this node cannot speak in would never do.
@@ -215,7 +215,7 @@ func (b *Backend) mayAct(g *node.Group) error {
 	case session.OnlyReading:
 		code, hint = api.CodeAlarm, "Have a member remove and invite you again."
 	case session.LeftBehind:
-		code, hint = api.CodeAlarm, "`covey group why "+word(g.Title())+"` says more."
+		code, hint = api.CodeAlarm, "`covey group why "+api.Word(g.Title())+"` says more."
 	}
 	why := v.Why
 	if why == "" || v.Standing == session.TakenOut {

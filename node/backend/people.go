@@ -74,7 +74,7 @@ func (b *Backend) AddContact(ctx context.Context, in api.NewContact) (api.Contac
 		return api.Contact{}, err
 	}
 	if card.Network != "" && card.Network != n.Config().Network {
-		return api.Contact{}, api.NewError(api.CodeUsage, fmt.Sprintf("That link is of the network %q; this node is in %q.", card.Network, n.Config().Network), "Start a node with --network "+card.Network+".")
+		return api.Contact{}, api.NewError(api.CodeUsage, fmt.Sprintf("That link is of the network %q; this node is in %q.", card.Network, n.Config().Network), "Start a node with --network "+api.Word(card.Network)+".")
 	}
 	c, err := n.Book().Ask(card, in.Name, in.Hello, time.Now())
 	if err != nil {

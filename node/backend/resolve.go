@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/covey-p2p/covey/node"
 	"github.com/covey-p2p/covey/node/api"
@@ -21,11 +20,14 @@ import (
 func pick[T any](kind, hint, ref string, all []T, name, id func(T) string) (out T, err error) {
 	ref = strings.TrimSpace(ref)
 	lower := strings.ToLower(ref)
+	if ref == "" {
+		all = nil // a blank is the name of nothing
+	}
 	for _, match := range []func(T) bool{
 		func(t T) bool { return name(t) == ref || id(t) == lower },
 		func(t T) bool { return strings.EqualFold(name(t), ref) },
 		func(t T) bool { return len(ref) >= 4 && strings.HasPrefix(id(t), lower) },
-		func(t T) bool { return ref != "" && strings.HasPrefix(strings.ToLower(name(t)), lower) },
+		func(t T) bool { return strings.HasPrefix(strings.ToLower(name(t)), lower) },
 	} {
 		var found []T
 		for _, t := range all {
@@ -39,14 +41,17 @@ func pick[T any](kind, hint, ref string, all []T, name, id func(T) string) (out 
 		case len(found) > 1:
 			var which []string
 			for _, t := range found {
-				which = append(which, fmt.Sprintf("%s (%s)", name(t), id(t)[:8]))
+				which = append(which, fmt.Sprintf("%s (%s)", name(t), short(id(t))))
 			}
 			slices.Sort(which)
-			return out, api.NewError(api.CodeAmbiguous, fmt.Sprintf("%q may be any of %d: %s.", ref, len(found), strings.Join(which, ", ")), "Give more of the name, or of the id.")
+			return out, api.NewError(api.CodeAmbiguous, fmt.Sprintf("%s may be any of %d: %s.", api.Quote(ref), len(found), strings.Join(which, ", ")), "Give more of the name, or of the id.")
 		}
 	}
-	return out, api.NewError(api.CodeNotFound, fmt.Sprintf("There is no %s %q.", kind, ref), hint)
+	return out, api.NewError(api.CodeNotFound, fmt.Sprintf("There is no %s %s.", kind, api.Quote(ref)), hint)
 }
+
+// short is the beginning of an id, as people see it.
+func short(id string) string { return id[:min(8, len(id))] }
 
 func (b *Backend) findGroup(ref string) (*node.Group, error) {
 	n := b.n
@@ -68,7 +73,7 @@ func (b *Backend) findMember(g *node.Group, ref string) (session.Account, error)
 	for _, m := range g.View().Members {
 		all = append(all, person{m.Account, n.NameOf(m.Account)})
 	}
-	p, err := pick("member", "`covey group members "+word(g.Title())+"` lists them.", ref, all, func(p person) string { return p.name }, person.id)
+	p, err := pick("member", "`covey group members "+api.Word(g.Title())+"` lists them.", ref, all, func(p person) string { return p.name }, person.id)
 	return p.account, err
 }
 
@@ -115,16 +120,4 @@ func messageID(s string) (id session.MessageID, ok bool) {
 		return id, false
 	}
 	return session.MessageID(b), true
-}
-
-// word is a name as one word of a command line that somebody may paste into a
-// shell: names are chosen by others, and must not be able to say more there.
-func word(name string) string {
-	plain := func(r rune) bool {
-		return r == '-' || r == '_' || r == '.' || unicode.IsLetter(r) || unicode.IsDigit(r)
-	}
-	if name != "" && name[0] != '-' && !strings.ContainsFunc(name, func(r rune) bool { return !plain(r) }) {
-		return name
-	}
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -22,11 +23,25 @@ func (b *Backend) Why(ctx context.Context, ref, about string) (api.Why, error) {
 	if about == "" {
 		return b.whyGroup(ctx, g)
 	}
-	if w, ok, err := b.whyEpoch(ctx, g, about); ok || err != nil {
-		return w, err
-	}
-	if a, err := b.findMember(g, about); err == nil {
+	return b.whyThing(ctx, g, about)
+}
+
+// whyThing finds what is asked about in a group. Members choose their names, and
+// may choose one that looks like an epoch: where two kinds of things fit, neither
+// is taken for the other.
+func (b *Backend) whyThing(ctx context.Context, g *node.Group, about string) (api.Why, error) {
+	epoch, isEpoch, unknown := b.whyEpoch(ctx, g, about)
+	a, err := b.findMember(g, about)
+	switch {
+	case errors.Is(err, api.Ambiguous):
+		return api.Why{}, err
+	case err == nil && isEpoch:
+		which := fmt.Sprintf("%s, or the member %s (%s)", epoch.Subject, b.n.NameOf(a), hexOf(a[:4]))
+		return api.Why{}, api.NewError(api.CodeAmbiguous, api.Quote(about)+" may be "+which+".", "Say the member's account, or more of the epoch's id; `covey group epochs --json` shows it.")
+	case err == nil:
 		return b.whyMember(ctx, g, a)
+	case isEpoch || unknown != nil:
+		return epoch, unknown
 	}
 	return b.whyMessage(ctx, g, about)
 }
@@ -57,7 +72,7 @@ func (b *Backend) whyGroup(ctx context.Context, g *node.Group) (api.Why, error) 
 	case len(w.Missing) > 0:
 		w.Verdict = "Something that others have is missing here."
 		w.Cause = fmt.Sprintf("%d of %d other members are reachable now", online, len(v.Members)-1)
-		w.Fix, w.Privacy = "covey group repair "+word(g.Title()), "No keys leave this node."
+		w.Fix, w.Privacy = "covey group repair "+api.Word(g.Title()), "No keys leave this node."
 	case v.Rivals > 0:
 		w.Verdict = fmt.Sprintf("The group has forked: %s held beside the head, and %d of %d voters stand with the head.", rivals(v.Rivals), v.Agreed, v.Voters)
 		w.Cause = "Members changed the group at the same time, or while they could not reach each other."
@@ -113,7 +128,7 @@ func (b *Backend) whyEpoch(ctx context.Context, g *node.Group, about string) (w 
 		}
 	})
 	if err == nil && byNumber && !ok {
-		err = api.NewError(api.CodeNotFound, fmt.Sprintf("No epoch %d of %s is known here.", number, g.Title()), "`covey group epochs "+word(g.Title())+"` shows those that are.")
+		err = api.NewError(api.CodeNotFound, fmt.Sprintf("No epoch %d of %s is known here.", number, g.Title()), "`covey group epochs "+api.Word(g.Title())+"` shows those that are.")
 	}
 	if ok {
 		w.Verdict, w.Facts = w.Facts[0], w.Facts[1:]
@@ -143,8 +158,11 @@ func (b *Backend) whyMessage(ctx context.Context, g *node.Group, ref string) (ap
 	if err != nil {
 		return api.Why{}, err
 	}
-	m, err := pick("message among the latest of "+g.Title(), "`covey read "+word(g.Title())+" --json` shows ids.", ref, page.Messages,
-		func(m api.Message) string { return fmt.Sprint(m.Seq) }, func(m api.Message) string { return m.ID })
+	m, err := pick("message", "", ref, page.Messages, func(m api.Message) string { return fmt.Sprint(m.Seq) }, func(m api.Message) string { return m.ID })
+	if errors.Is(err, api.NotFound) {
+		return api.Why{}, api.NewError(api.CodeNotFound, fmt.Sprintf("%s is no member of %s, no epoch of it, and none of its latest messages.", api.Quote(ref), g.Title()),
+			"Say a member's name, an epoch such as E7, or the number of a message, which `covey read "+api.Word(g.Title())+" --json` shows.")
+	}
 	if err != nil {
 		return api.Why{}, err
 	}
