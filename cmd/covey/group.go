@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -178,7 +179,7 @@ func (a *app) untilDone(ctx context.Context, op api.Operation, want string, time
 	fail := func() error {
 		switch op.State {
 		case api.OpDenied:
-			return api.NewError(api.CodeDenied, api.Sentence("the group does not allow that: "+op.Reason), "`covey group show` shows who may do what.")
+			return api.NewError(api.CodeDenied, api.Sentence(cmp.Or(op.Reason, "the group does not allow that")), "`covey group show` shows who may do what.")
 		case api.OpExpired:
 			return api.NewError(api.CodeWait, api.Sentence("it waited too long: "+op.Reason), "Ask for it again.")
 		}

@@ -201,7 +201,7 @@ func denied(g *node.Group, op api.Operation) error {
 	if op.State != api.OpDenied {
 		return nil
 	}
-	return api.NewError(api.CodeDenied, "The group does not allow that. "+api.Sentence(op.Reason), "`covey group show "+api.Word(g.Title())+"` shows who may do what.")
+	return api.NewError(api.CodeDenied, api.Sentence(cmp.Or(op.Reason, "the group does not allow that")), "`covey group show "+api.Word(g.Title())+"` shows who may do what.")
 }
 
 // mayAct refuses what a group that this node cannot speak in would never do.
@@ -238,6 +238,9 @@ func (b *Backend) ChangeGroup(ctx context.Context, key api.Key, ref string, in a
 
 func (b *Backend) Leave(ctx context.Context, key api.Key, ref string) (api.Operation, error) {
 	return b.change(ctx, key, ref, func(g *node.Group, id session.IntentID) (session.Event, error) {
+		if err := b.spares(g, b.me().Account); err != nil {
+			return nil, err
+		}
 		if err := g.Leaving(id); err != nil {
 			return nil, node.StorageError(err)
 		}
@@ -266,7 +269,7 @@ func (b *Backend) Remove(ctx context.Context, key api.Key, ref, member string) (
 	return b.change(ctx, key, ref, func(g *node.Group, id session.IntentID) (session.Event, error) {
 		a, err := b.findMember(g, member)
 		if a == b.me().Account && err == nil {
-			return nil, api.NewError(api.CodeUsage, "You cannot remove yourself.", "Use `covey group leave "+g.Title()+"`.")
+			return nil, api.NewError(api.CodeUsage, "You cannot remove yourself.", "Use `covey group leave "+api.Word(g.Title())+"`.")
 		}
 		return session.Remove{ID: id, Account: a}, err
 	})
@@ -282,8 +285,30 @@ func (b *Backend) SetRole(ctx context.Context, key api.Key, ref, member string, 
 		case api.RoleOwner:
 			r = consensus.RoleOwner
 		}
+		if err == nil && r != consensus.RoleOwner {
+			err = b.spares(g, a)
+		}
 		return session.SetRole{ID: id, Account: a, Role: r}, err
 	})
+}
+
+// spares refuses to take its only owner from a group, which would never do it,
+// and says what can be done.
+func (b *Backend) spares(g *node.Group, a session.Account) error {
+	members := g.View().Members
+	is := func(m session.Member) bool { return m.Account == a && m.Role == consensus.RoleOwner }
+	other := func(m session.Member) bool { return m.Account != a && m.Role == consensus.RoleOwner }
+	if !slices.ContainsFunc(members, is) || slices.ContainsFunc(members, other) {
+		return nil
+	}
+	who, hint := b.n.NameOf(a)+" is", "Make somebody else an owner first: `covey group role "+api.Word(g.Title())+" MEMBER owner`."
+	if a == b.me().Account {
+		who = "You are"
+	}
+	if len(members) == 1 {
+		hint = "Nobody else is in it: invite somebody, or let it be."
+	}
+	return api.NewError(api.CodeDenied, who+" the only owner of "+g.Title()+", and a group has one at least.", hint)
 }
 
 func (b *Backend) Operation(_ context.Context, id string) (api.Operation, error) {
