@@ -105,7 +105,11 @@
 //
 // Cool-down. One flooder gets one maintenance commit in min(n, 9). Two who sign
 // requests for each other are not held back by it, nor is one who may add and
-// remove members: that is a matter for the policy.
+// remove members: that is a matter for the policy. Where fewer than that ever
+// commit, the rest being silent, the wait would have no end; then whoever waits
+// needs one other account's signed word, and honest members give it once a
+// minute (package session). So the rule reads no clock, two who are there are
+// enough, and a flooder has what the clocks of honest members leave it.
 //
 // Headers. A header's author can lie about all but its name. Such a lie weighs
 // what its author weighs, is never entered, and ends when the commit itself

@@ -80,7 +80,8 @@ func (s *Session) wish(ev Event) {
 	case Leave:
 		in.ID, in.Op, in.Account = e.ID, opRemove, s.cfg.Self.Account
 	case Refresh:
-		in.ID, w.Refresh, w.Base = e.ID, true, s.chain.Head()
+		in.ID, in.Op, in.Account = e.ID, opRenew, s.cfg.Self.Account
+		w.Refresh, w.Base = true, s.chain.Head()
 	case SetRole:
 		in.ID, in.Op, in.Account, in.Role = e.ID, opRole, e.Account, e.Role
 	case Configure:
@@ -158,7 +159,7 @@ func (s *Session) renew() {
 			return
 		}
 	}
-	w := &wish{Refresh: true, Silent: true, State: StateQueued, Since: s.now}
+	w := &wish{Intent: intent{Op: opRenew, Account: s.cfg.Self.Account}, Refresh: true, Silent: true, State: StateQueued, Since: s.now}
 	s.random(w.Intent.ID[:])
 	s.wishes[w.Intent.ID] = w
 	s.saveWish(w)
@@ -185,6 +186,9 @@ func (s *Session) sign(w *wish, h *held) {
 	}
 	in.Guard = in.guard(h.policy, h.roster)
 	in.Until = h.number + intentEpochs
+	if in.Op == opRenew { // after a window of others' commits nobody has to wait
+		in.Until = h.number + window
+	}
 	in.Signature = s.cfg.Engine.Sign(s.cfg.Self.Secret, intentLabel, in.signed(s.group))
 }
 
@@ -231,6 +235,10 @@ func (s *Session) reconsider(id IntentID, w *wish, h *held) {
 		return
 	}
 	in := &w.Intent
+	if in.Op == opRenew && !s.chain.Cooling(h.id, in.Account) { // my word is not needed any more
+		s.conclude(id, w, StateSuperseded, "")
+		return
+	}
 	if in.Signature == nil {
 		s.sign(w, h)
 	}
@@ -255,13 +263,33 @@ func (s *Session) announce(h *held) {
 	if s.alone() {
 		return
 	}
+	asked := false // one commit renews for all of them
+	for _, w := range s.wishes {
+		asked = asked || w.Refresh && w.Said == h.id
+	}
 	for _, id := range sortedNames(s.wishes) {
 		w := s.wishes[id]
-		if w.Refresh || w.Fetching || w.Landed != (CommitID{}) || w.Said == h.id || w.Intent.Signature == nil {
+		if w.Fetching || w.Landed != (CommitID{}) || w.Said == h.id {
+			continue
+		}
+		if w.Refresh {
+			if !s.chain.Cooling(h.id, s.cfg.Self.Account) {
+				continue
+			}
+			if w.Said == (EpochID{}) {
+				s.tell(w, id, "these keys were renewed a short while ago: again needs a minute and another member who is there")
+			}
+			s.sign(w, h)
+		}
+		if w.Intent.Signature == nil {
 			continue
 		}
 		w.Said = h.id
 		s.saveWish(w)
+		if w.Refresh && asked {
+			continue
+		}
+		asked = asked || w.Refresh
 		body := s.state(controlIntent, request{w.Intent, w.Packages})
 		s.publishOwn(s.sealOn(h, innerControl, body))
 	}
@@ -305,7 +333,7 @@ func (s *Session) intoPool(r *request) {
 	p.Versions = p.Versions[max(0, len(p.Versions)-maxVersions):]
 	agenda := s.agenda
 	s.save(rowPool(r.Intent.ID), encode(p), EpochID{})
-	if h := s.head(); h != nil && h.id == agenda.on && fresh { // one more: the others are as they were
+	if h := s.head(); h != nil && h.id == agenda.on && fresh && r.Intent.Op != opRenew { // one more: the others are as they were
 		if j, ok := s.job(h, &p.Versions[0].Intent, p.Versions[0].Packages); ok {
 			at, _ := slices.BinarySearchFunc(agenda.jobs, j, compareJobs)
 			agenda.jobs = slices.Insert(agenda.jobs, at, j)
@@ -346,6 +374,7 @@ type agenda struct {
 	on      EpochID
 	jobs    []job
 	refresh bool
+	asked   []petition // to be vouched for (renew.go)
 }
 
 // todo announces what is to be, and says what may be committed, on h.
@@ -353,7 +382,7 @@ func (s *Session) todo(h *held) ([]job, bool) {
 	if s.agenda.on != h.id {
 		s.announce(h)
 		jobs, refresh := s.work(h)
-		s.agenda = agenda{h.id, jobs, refresh}
+		s.agenda = agenda{h.id, jobs, refresh, s.unvouched(h)}
 	}
 	return s.agenda.jobs, s.agenda.refresh
 }
@@ -372,7 +401,7 @@ func (s *Session) work(h *held) (jobs []job, refresh bool) {
 		switch {
 		case w.Landed != (CommitID{}) || w.Fetching:
 		case w.Refresh:
-			refresh = refresh || !s.chain.Cooling(h.id, s.cfg.Self.Account)
+			refresh = true
 		default:
 			consider(&w.Intent, w.Packages)
 		}
@@ -380,6 +409,13 @@ func (s *Session) work(h *held) (jobs []job, refresh bool) {
 	for _, id := range sortedNames(s.pool) {
 		if r := s.pool[id].due(s, h); r != nil {
 			consider(&r.Intent, r.Packages)
+		}
+	}
+	if refresh && s.chain.Cooling(h.id, s.cfg.Self.Account) {
+		in := s.voucher(h)
+		if refresh = in != nil; refresh {
+			i, _ := h.roster.device(in.Author)
+			jobs = append(jobs, job{in, nil, consensus.ClassMaintain, s.slots(h)[i]})
 		}
 	}
 	slices.SortFunc(jobs, compareJobs)
@@ -395,8 +431,8 @@ func (s *Session) job(h *held, in *intent, packages [][]byte) (job, bool) {
 	if _, done := s.landed(in.ID, nil); done {
 		return job{}, false
 	}
-	if in.Op == opRemove && in.Account == s.cfg.Self.Account || in.Op == opReadmit && in.Device == s.cfg.Self.Device {
-		return job{}, false // nobody can take out themselves
+	if in.Op == opRenew || in.Op == opRemove && in.Account == s.cfg.Self.Account || in.Op == opReadmit && in.Device == s.cfg.Self.Device {
+		return job{}, false // everybody renews their own, and nobody can take out themselves
 	}
 	j := job{in, packages, consensus.ClassChange, s.slots(h)[i]}
 	if in.Op == opRemove || in.Op == opReadmit {
@@ -420,6 +456,7 @@ func (s *Session) commitIfDue() {
 		return // one commit of mine on it lost already, or is invalid: wait for others
 	}
 	jobs, refresh := s.todo(h)
+	s.vouch(h)
 	if len(jobs) == 0 && !refresh || !s.chain.May(s.cfg.Self.Account) {
 		return
 	}

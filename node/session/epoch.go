@@ -206,7 +206,7 @@ func (s *Session) judge(p *held, id CommitID, ap Applied) (verdict, error) {
 		}
 		policy = &q
 	}
-	acts, err := s.acts(p, next, policy, ap)
+	acts, err := s.acts(p, author, next, policy, ap)
 	if err != nil {
 		return v, err
 	}
@@ -268,8 +268,8 @@ func classOf(r *roster, author Account, ap Applied) consensus.Class {
 
 // acts lists what a commit does that somebody must be allowed to do, and
 // checks the rules of the result.
-func (s *Session) acts(p *held, next *roster, policy *Policy, ap Applied) ([]act, error) {
-	var acts []act
+func (s *Session) acts(p *held, author Account, next *roster, policy *Policy, ap Applied) ([]act, error) {
+	acts := []act{{kind: actRenew, account: author}}
 	gone := func(a Account) bool { return !next.has(a) }
 	for _, index := range ap.Removed {
 		i, ok := p.roster.leaf(index)

@@ -44,6 +44,7 @@ const (
 	opRole
 	opName
 	opReadmit // take out Device and let it in again by a fresh key package
+	opRenew   // renew Account's keys, though it did so lately (renew.go)
 )
 
 const intentLabel = "covey intent"
@@ -56,7 +57,7 @@ func (in intent) signed(group GroupID) []byte {
 
 // sound reports that an intent asks for something there is.
 func (in *intent) sound() bool {
-	return in.Op >= opAdd && in.Op <= opReadmit && in.Role <= consensus.RoleOwner && (in.Name == nil || len(*in.Name) <= maxNameBytes)
+	return in.Op >= opAdd && in.Op <= opRenew && in.Role <= consensus.RoleOwner && (in.Name == nil || len(*in.Name) <= maxNameBytes)
 }
 
 // guard is the hash of what an intent presumes of the epoch it meets; another
@@ -69,7 +70,7 @@ func (in *intent) guard(p *Policy, r *roster) [32]byte {
 		if i, ok := r.device(in.Device); ok {
 			return readmitGuard(in.Device, r.leaves[i].Stamp)
 		}
-	case opRemove:
+	case opRemove, opRenew:
 		h.Write(stamp[:])
 	case opAdd:
 		h.Write(stamp[:])
@@ -93,6 +94,8 @@ func (in *intent) covers(a act) bool {
 		return a.kind == actName && in.Name != nil && a.name == *in.Name
 	case opReadmit:
 		return a.kind == actDevice && a.account == in.Account && a.device == in.Device
+	case opRenew:
+		return a.kind == actRenew && a.account == in.Account
 	}
 	return false
 }
@@ -137,6 +140,8 @@ func (s *Session) meet(in *intent, h *held) fate {
 	case opReadmit:
 		a.kind = actDevice
 		done = in.present(h.roster, true)
+	case opRenew: // for the leaves as they are: any others are renewed ones
+		a.kind, done = actRenew, in.Guard != in.guard(h.policy, h.roster)
 	default:
 		return fateUnfounded
 	}

@@ -82,6 +82,10 @@ const (
 	// slotAhead caps the members counted as ahead: a dead queue must not take
 	// longer than a rival commit costs.
 	slotAhead = 8
+	// renewEvery is how old the keys of an account must be here before this
+	// device vouches for its renewing them again: one that floods the group so
+	// makes an epoch a minute, in which all else settles many times over.
+	renewEvery = 60_000
 	// maxRounds is how many commits one Step may make: alone in a group there is
 	// nobody to wait for, so all that was asked for is done at once.
 	maxRounds = 64

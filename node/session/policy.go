@@ -133,6 +133,8 @@ func (p *Policy) may(by Account, a act, roster *roster) bool {
 		return mine >= p.Settings
 	case actSettings:
 		return mine == consensus.RoleOwner
+	case actRenew:
+		return true
 	}
 	return false
 }
@@ -155,6 +157,7 @@ const (
 	actRole
 	actName
 	actSettings
+	actRenew // a commit renews the keys of whoever makes it
 )
 
 // changes lists the acts between two policies; gone are accounts that the

@@ -97,7 +97,7 @@ func (s *Session) View() View {
 		}
 	}
 	for _, w := range s.wishes {
-		if w.State == StateQueued {
+		if w.State == StateQueued && !w.Silent {
 			v.Waiting++
 		}
 	}

@@ -47,6 +47,9 @@ const (
 	// at rest: above every pacing constant of a session, of which the longest
 	// is the half minute between two exchanges that nothing asked for.
 	quietFor = 35 * time.Second
+	// vouchedBy is after how long keys that were renewed lately can be renewed
+	// again: the minute that others wait before they vouch, and some turns.
+	vouchedBy = 75 * time.Second
 )
 
 // wholeRosters is the largest group of which every member's roster of every

@@ -66,7 +66,8 @@ func (g *Group) addEdge(child, parent session.EpochID, number uint64, what strin
 }
 
 // cooling says whether an account renewed its keys within the last few epochs
-// of a head's history: as many as there are others, eight at most.
+// of a head's history: as many as there are others, eight at most. The others
+// vouch for it in a while, so at rest that is an excuse for a while only.
 func (g *Group) cooling(head session.EpochID, account string, members int) bool {
 	for back := min(members-1, 8); back > 0; back-- {
 		e := g.edges[head]

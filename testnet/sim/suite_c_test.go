@@ -22,6 +22,7 @@ func TestC(t *testing.T) {
 	t.Run("C6_a_bad_network", c6)
 	t.Run("C7_too_much_at_once", c7)
 	t.Run("C8_wrong_about_who_is_online", c8)
+	t.Run("C9_some_are_silent_for_good", c9)
 }
 
 // guests are as many outsiders as there are members.
@@ -252,4 +253,41 @@ func c8(t *testing.T) {
 	}
 	t.Logf("all wrong about each other: nine changes after %v", p.Now()-at)
 	p.rest()
+}
+
+// c9 has all who are left of a group renew their keys every few hours for days,
+// and one of them ask for it every second.
+func c9(t *testing.T) {
+	rows := []struct{ n, silent int }{{5, 1}, {9, 7}, {3, 1}, {20, 17}}
+	if testing.Short() {
+		rows = rows[:2]
+	}
+	for _, row := range rows {
+		p := stage(t, 9, numbered(row.n)...)
+		for _, name := range p.names[row.n-row.silent:] {
+			p.do("kill " + name)
+		}
+		left := p.names[:row.n-row.silent]
+		for range 3 * 24 / 6 {
+			p.do("wait 6h")
+			for _, name := range left {
+				p.do("refresh " + name + " room")
+			}
+			p.do("wait 5m")
+			for _, name := range left {
+				if n := p.Book.States("room", name); n["queued"]+n["bound"]+n["handed"] > 0 {
+					t.Fatalf("%d of %d silent: %s still waits to renew its keys: %v\n%s", row.silent, row.n, name, n, p.picture())
+				}
+			}
+		}
+		from, stop := p.seat("m0").number, p.Now()+10*time.Minute
+		p.Every(second, func() bool { p.do("refresh m1 room"); return p.Now() < stop })
+		p.do("wait 10m")
+		made := p.seat("m0").number - from
+		t.Logf("%d of %d silent: who asks every second renewed %d times in ten minutes", row.silent, row.n, made)
+		if made > 11 {
+			t.Errorf("%d epochs in ten minutes", made)
+		}
+		p.rest()
+	}
 }

@@ -35,6 +35,7 @@ var suite = []struct{ rows, about, elsewhere string }{
 	{"C6", "links that differ by far", ""},
 	{"C7", "queues overflow", ""},
 	{"C8", "wrong hints of who is there", ""},
+	{"C9", "some are silent for good", ""},
 	{"P1", "two sides advance and meet", ""},
 	{"P2", "beyond the window", ""},
 	{"P3", "three sides meet in every order", ""},

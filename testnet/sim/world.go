@@ -225,11 +225,23 @@ func (w *World) Rest() []check.Broken {
 		for _, g := range sortedKeys(n.seats) {
 			s := n.seats[g]
 			members := len(w.Book.Roster(epochName(s.head)))
-			w.Book.Cooling(g, n.name, s.group.cooling(s.head, n.account, members))
+			w.Book.Cooling(g, n.name, s.group.cooling(s.head, n.account, members), w.lately(g))
 			s.shows()
 		}
 	}
 	return w.Book.Rest(w.now, func(device string) int { return part[w.byName[device].idx] })
+}
+
+// lately says whether the head of a group moved anywhere, or who can reach whom
+// changed, too short a while ago for keys to be vouched for.
+func (w *World) lately(group string) bool {
+	at := w.changed
+	for _, n := range w.nodes {
+		if s := n.seats[group]; s != nil && s.live {
+			at = max(at, s.moved)
+		}
+	}
+	return w.now < at+vouchedBy
 }
 
 // agreed says whether all who take part and can reach each other hold one

@@ -63,7 +63,7 @@ type member struct {
 	at              string        // epoch of its head; empty: not in the group
 	gone            bool          // knows that it is no longer a member
 	stranded        bool
-	cooling         bool
+	cooling, lately bool
 	got             map[string]int // texts read, and how often
 	intents         map[string]*intent
 	erased          map[string]bool // states of which it destroyed the secrets

@@ -150,8 +150,12 @@ func (b *Book) How(group, device, what string) (state string) {
 }
 
 // Cooling says whether a device's account renewed its keys so recently that the
-// rule lets it do so again only after others have committed.
-func (b *Book) Cooling(group, device string, cooling bool) { b.member(group, device).cooling = cooling }
+// rule lets it do so again only after others have committed or vouched for it;
+// lately, that they may not have had the time to.
+func (b *Book) Cooling(group, device string, cooling, lately bool) {
+	m := b.member(group, device)
+	m.cooling, m.lately = cooling, lately
+}
 
 // States counts the intents of a device by their present state.
 func (b *Book) States(group, device string) map[string]int {
@@ -189,8 +193,8 @@ func (b *Book) Ended(at time.Duration, part func(device string) int) {
 			}
 			for _, id := range sorted(m.intents) {
 				i := m.intents[id]
-				if i.ended || m.cooling && i.what == "refresh" {
-					continue // the latter may come when others have committed
+				if i.ended || m.cooling && i.what == "refresh" && (m.lately || b.alone(g, m, part)) {
+					continue
 				}
 				if i.state == Queued && b.alone(g, m, part) && i.needsOthers(m.account) {
 					continue
