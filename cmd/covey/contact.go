@@ -42,7 +42,7 @@ func (a *app) onContact(use, short, text string, f func(*cobra.Command, []string
 		if err != nil {
 			return err
 		}
-		return a.show(c, func(w io.Writer) { fmt.Fprintf(w, text+"\n", clean(c.Name)) })
+		return a.show(c, func(w io.Writer) { fmt.Fprintf(w, text+"\n", tui.Line(c.Name)) })
 	})
 }
 
@@ -92,7 +92,7 @@ func (a *app) links(cmd *cobra.Command) error {
 	}
 	return a.show(all, func(w io.Writer) {
 		if len(all) == 0 {
-			fmt.Fprintln(w, "No link of yours works. `covey contact invite` makes one.")
+			fmt.Fprintln(w, "No link of yours works. `"+a.next("contact invite")+"` makes one.")
 			return
 		}
 		var rows [][]string
@@ -119,10 +119,10 @@ func (a *app) contactAdd() *cobra.Command {
 		}
 		return a.show(k, func(w io.Writer) {
 			if k.State == api.ContactKnown {
-				fmt.Fprintf(w, "%s is a contact now. Compare the words with them: covey contact verify %s\n", clean(k.Name), clean(k.Name))
+				fmt.Fprintf(w, "%s is a contact now. Compare the words with them: %s\n", tui.Line(k.Name), a.next("contact verify %s", k.Name))
 				return
 			}
-			fmt.Fprintf(w, "%s has been asked; they are a contact as soon as both are online.\n", clean(k.Name))
+			fmt.Fprintf(w, "%s has been asked; they are a contact as soon as both are online.\n", tui.Line(k.Name))
 		})
 	})
 	c.Flags().StringVar(&in.Name, "name", "", "what to call them")
@@ -156,14 +156,14 @@ func (a *app) contacts(cmd *cobra.Command) error {
 	}
 	return a.show(all, func(w io.Writer) {
 		if len(all) == 0 {
-			fmt.Fprintln(w, "You know nobody yet. `covey contact invite` makes a link for somebody.")
+			fmt.Fprintln(w, "You know nobody yet. `"+a.next("contact invite")+"` makes a link for somebody.")
 			return
 		}
 		var rows [][]string
 		for _, k := range all {
 			state := string(k.State)
 			if k.State == api.ContactRequest {
-				state = "asks: covey contact accept " + k.Name
+				state = "asks: " + a.next("contact accept %s", k.Name)
 			}
 			online := ago(k.LastSeen)
 			if k.Online {
@@ -207,7 +207,7 @@ func (a *app) contactVerify() *cobra.Command {
 		switch {
 		case words != "":
 			if !sameWords(words, k.Words) && !sameWords(words, k.Number) {
-				return api.NewError(api.CodeAlarm, "The words are not the same: somebody may stand between you and "+clean(k.Name)+".", "Compare once more, by voice. If they differ again, do not use this contact: `covey contact block "+k.Account[:8]+"`.")
+				return api.NewError(api.CodeAlarm, "The words are not the same: somebody may stand between you and "+tui.Line(k.Name)+".", "Compare once more, by voice. If they differ again, do not use this contact: `covey contact block "+api.Word(k.Name)+"`.")
 			}
 			match = true
 		case !match && a.interactive() && !a.json:
@@ -215,14 +215,14 @@ func (a *app) contactVerify() *cobra.Command {
 		}
 		if !match {
 			return a.show(k, func(w io.Writer) {
-				fmt.Fprintf(w, "%s\n%s\nRead them aloud to each other. If both see the same: covey contact verify %s --yes\n", k.Words, k.Number, clean(k.Name))
+				fmt.Fprintf(w, "%s\n%s\nRead them aloud to each other. If both see the same: %s\n", k.Words, k.Number, a.next("contact verify %s --yes", k.Name))
 			})
 		}
 		if k, err = a.client().VerifyContact(cmd.Context(), k.Account, !undo); err != nil {
 			return err
 		}
 		return a.show(k, func(w io.Writer) {
-			fmt.Fprintf(w, "%s is %sverified.\n", clean(k.Name), map[bool]string{true: "", false: "not "}[k.Verified])
+			fmt.Fprintf(w, "%s is %sverified.\n", tui.Line(k.Name), map[bool]string{true: "", false: "not "}[k.Verified])
 		})
 	})
 	c.Flags().StringVar(&words, "words", "", "what they read to you; it is compared here")
@@ -239,7 +239,7 @@ func sameWords(a, b string) bool {
 }
 
 func (a *app) askMatch(k api.Contact) bool {
-	fmt.Fprintf(a.out, "%s\n%s\nDoes %s see the same? [y/N] ", k.Words, k.Number, clean(k.Name))
+	fmt.Fprintf(a.out, "%s\n%s\nDoes %s see the same? [y/N] ", k.Words, k.Number, tui.Line(k.Name))
 	line, _ := bufio.NewReader(a.in).ReadString('\n')
 	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "y")
 }
@@ -252,7 +252,7 @@ func (a *app) contactBlock() *cobra.Command {
 			return err
 		}
 		return a.show(k, func(w io.Writer) {
-			fmt.Fprintf(w, "%s is %s.\n", clean(k.Name), map[bool]string{true: "no longer blocked", false: "blocked"}[undo])
+			fmt.Fprintf(w, "%s is %s.\n", tui.Line(k.Name), map[bool]string{true: "no longer blocked", false: "blocked"}[undo])
 		})
 	})
 	c.Flags().BoolVar(&undo, "undo", false, "take it back")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/covey-p2p/covey/cmd/covey/tui"
 	"github.com/covey-p2p/covey/node/api"
 )
 
@@ -62,7 +63,7 @@ func (a *app) daemonRun(ctx context.Context, name string) error {
 		return errors.Join(err, s.stop())
 	}
 	err = a.show(status, func(w io.Writer) {
-		fmt.Fprintf(w, "covey %s: %s is up on network %s; socket %s\n", status.Version, clean(status.Name), status.Network, api.SocketPath(a.dir))
+		fmt.Fprintf(w, "covey %s: %s is up on network %s; socket %s\n", status.Version, tui.Line(status.Name), status.Network, api.SocketPath(a.dir))
 	})
 	select {
 	case <-ctx.Done():
@@ -115,7 +116,7 @@ func (a *app) daemonStart(cmd *cobra.Command, name string) error {
 		return err
 	}
 	return a.show(status, func(w io.Writer) {
-		fmt.Fprintf(w, "%s is up in the background (process %d). `covey daemon stop` ends it.\n", clean(status.Name), child.Process.Pid)
+		fmt.Fprintf(w, "%s is up in the background (process %d). `%s` ends it.\n", tui.Line(status.Name), child.Process.Pid, a.next("daemon stop"))
 	})
 }
 
@@ -184,7 +185,7 @@ func (a *app) status(ctx context.Context) error {
 			{"queued", fmt.Sprint(s.Queued)}, {"requests", fmt.Sprint(s.Requests)}, {"reachable", s.Reachability}, {"version", s.Version},
 		})
 		for _, t := range s.Trouble {
-			fmt.Fprintln(w, "! "+clean(t))
+			fmt.Fprintln(w, "! "+tui.Line(t))
 		}
 	})
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/covey-p2p/covey/cmd/covey/tui"
 	"github.com/covey-p2p/covey/node/api"
 )
 
@@ -28,7 +29,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		if bundle != "" {
 			return a.writeBundle(cmd.Context(), d, bundle)
 		}
-		err = a.show(d, func(w io.Writer) { printChecks(w, d.Checks) })
+		err = a.show(d, func(w io.Writer) { printChecks(w, d.Checks, a.aimed) })
 		if err == nil && d.Problems > 0 {
 			return &api.Error{Code: codeProblems, Message: plural(d.Problems, "problem") + " found."}
 		}
@@ -50,18 +51,19 @@ func (a *app) examine(ctx context.Context) (api.Doctor, error) {
 	}
 	check := api.Check{Name: "versions", Verdict: api.CheckOK, Text: "this program and the node are " + s.Version}
 	if s.Version != version() {
-		check = api.Check{Name: "versions", Verdict: api.CheckWarn, Text: fmt.Sprintf("the node is %s, this program %s", s.Version, version()), Hint: "covey daemon stop, and start it again"}
+		check = api.Check{Name: "versions", Verdict: api.CheckWarn, Text: fmt.Sprintf("the node is %s, this program %s", s.Version, version()), Hint: "`covey daemon stop`, and start it again"}
 		d.Warnings++
 	}
 	d.Checks = append(d.Checks, check)
 	return d, nil
 }
 
-func printChecks(w io.Writer, checks []api.Check) {
+// printChecks writes checks for people, with their hints as a function shows them.
+func printChecks(w io.Writer, checks []api.Check, hint func(string) string) {
 	for _, c := range checks {
-		fmt.Fprintf(w, "%s %-12s %s\n", map[api.Verdict]string{api.CheckOK: "ok  ", api.CheckWarn: "warn", api.CheckFail: "FAIL"}[c.Verdict], c.Name, clean(c.Text))
+		fmt.Fprintf(w, "%s %-12s %s\n", map[api.Verdict]string{api.CheckOK: "ok  ", api.CheckWarn: "warn", api.CheckFail: "FAIL"}[c.Verdict], c.Name, tui.Line(c.Text))
 		if c.Hint != "" {
-			fmt.Fprintf(w, "                  %s\n", clean(c.Hint))
+			fmt.Fprintf(w, "                  %s\n", tui.Line(hint(c.Hint)))
 		}
 	}
 }
@@ -86,7 +88,7 @@ func (a *app) writeBundle(ctx context.Context, d api.Doctor, path string) error 
 		}
 	}
 	part("checks")
-	printChecks(&b, d.Checks)
+	printChecks(&b, d.Checks, func(hint string) string { return hint })
 	hide, err := a.bundleNode(ctx, &b, part)
 	if err != nil {
 		return err
@@ -94,7 +96,7 @@ func (a *app) writeBundle(ctx context.Context, d api.Doctor, path string) error 
 	part("end of the log")
 	if log, err := os.ReadFile(a.logFile()); err == nil {
 		log = log[max(0, len(log)-bundleLog):]
-		b.WriteString(cleanText(string(log)))
+		b.WriteString(tui.Visible(string(log)))
 	} else {
 		b.WriteString("There is none: the node does not run in the background.\n")
 	}

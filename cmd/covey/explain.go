@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/covey-p2p/covey/cmd/covey/tui"
 	"github.com/covey-p2p/covey/node/api"
 	"github.com/covey-p2p/covey/testnet/report"
 )
@@ -23,12 +24,12 @@ func (a *app) explainCommand() *cobra.Command {
 			return err
 		}
 		return a.show(e, func(w io.Writer) {
-			fmt.Fprintln(w, clean(e.Title))
+			fmt.Fprintln(w, tui.Line(e.Title))
 			for _, l := range e.Lines {
-				fmt.Fprintln(w, "  "+clean(l))
+				fmt.Fprintln(w, "  "+tui.Line(l))
 			}
 			for _, l := range e.Next {
-				fmt.Fprintln(w, "  → "+clean(l))
+				fmt.Fprintln(w, "  → "+tui.Line(l+a.aim()))
 			}
 		})
 	})
@@ -53,9 +54,9 @@ func (a *app) explainRun(dir string) error {
 	}
 	e := api.Explanation{Kind: "run", Title: fmt.Sprintf("%s, seed %d: %s", m.Name, m.Seed, m.About), Lines: report.Narrate(events), Next: []string{m.Replay, "covey sim replay " + dir}}
 	return a.show(e, func(w io.Writer) {
-		fmt.Fprintln(w, clean(e.Title))
+		fmt.Fprintln(w, tui.Line(e.Title))
 		for _, l := range e.Lines {
-			fmt.Fprintln(w, clean(l))
+			fmt.Fprintln(w, tui.Line(l))
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/covey-p2p/covey/cmd/covey/tui"
 	"github.com/covey-p2p/covey/node/api"
 )
 
@@ -37,7 +38,7 @@ func (a *app) groupCreate() *cobra.Command {
 			return err
 		}
 		return a.show(g, func(w io.Writer) {
-			fmt.Fprintf(w, "%s begins, state %s. `covey group invite %s CONTACT` brings somebody in.\n", clean(g.Name), g.Epoch.Print, clean(g.Name))
+			fmt.Fprintf(w, "%s begins, state %s. `%s` brings somebody in.\n", tui.Line(g.Name), g.Epoch.Print, a.next("group invite %s CONTACT", g.Name))
 		})
 	})
 	c.Flags().StringSliceVar(&in.Invite, "invite", nil, "contacts to invite at once")
@@ -55,7 +56,7 @@ func (a *app) groupLs() *cobra.Command {
 			return err
 		}
 		if len(groups)+len(waiting) == 0 {
-			a.say("You are in no group. `covey group create NAME` begins one.")
+			a.say("You are in no group. `%s` begins one.", a.next("group create NAME"))
 			return nil
 		}
 		var rows [][]string
@@ -66,11 +67,11 @@ func (a *app) groupLs() *cobra.Command {
 			table(a.out, []string{"name", "id", "members", "epoch", "unread", "state"}, rows)
 		}
 		for _, v := range waiting {
-			from := clean(v.FromName)
+			from := tui.Line(v.FromName)
 			if v.Stranger {
 				from += ", a stranger,"
 			}
-			a.say("%s invites you to %s (%s): covey group accept %s", from, clean(v.Name), plural(v.Members, "member"), clean(v.Name))
+			a.say("%s invites you to %s (%s): %s", from, tui.Line(v.Name), plural(v.Members, "member"), a.next("group accept %s", v.Name))
 		}
 		return nil
 	})
@@ -179,7 +180,7 @@ func (a *app) untilDone(ctx context.Context, op api.Operation, want string, time
 	fail := func() error {
 		switch op.State {
 		case api.OpDenied:
-			return api.NewError(api.CodeDenied, api.Sentence(cmp.Or(op.Reason, "the group does not allow that")), "`covey group show` shows who may do what.")
+			return api.NewError(api.CodeDenied, api.Sentence(cmp.Or(op.Reason, "the group does not allow that")), "`covey group show GROUP` shows who may do what.")
 		case api.OpExpired:
 			return api.NewError(api.CodeWait, api.Sentence("it waited too long: "+op.Reason), "Ask for it again.")
 		}
@@ -219,7 +220,7 @@ func (a *app) groupAccept() *cobra.Command {
 			return err
 		}
 		return a.show(g, func(w io.Writer) {
-			fmt.Fprintf(w, "You are in %s, with %s.\n", clean(g.Name), plural(g.Members, "member"))
+			fmt.Fprintf(w, "You are in %s, with %s.\n", tui.Line(g.Name), plural(g.Members, "member"))
 		})
 	})
 }
@@ -269,7 +270,7 @@ func (a *app) groupEpochs() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return a.show(e, func(w io.Writer) { fmt.Fprint(w, cleanText(e.Text)) })
+		return a.show(e, func(w io.Writer) { fmt.Fprint(w, tui.Visible(e.Text)) })
 	})
 }
 
@@ -280,16 +281,16 @@ func (a *app) groupWhy() *cobra.Command {
 			return err
 		}
 		return a.show(w, func(out io.Writer) {
-			fmt.Fprintf(out, "%s: %s\n", clean(w.Subject), clean(w.Verdict))
+			fmt.Fprintf(out, "%s: %s\n", tui.Line(w.Subject), tui.Line(w.Verdict))
 			for _, f := range w.Facts {
-				fmt.Fprintf(out, "  %s\n", clean(f))
+				fmt.Fprintf(out, "  %s\n", tui.Line(f))
 			}
 			for _, m := range w.Missing {
-				fmt.Fprintf(out, "  missing  %s\n", clean(m))
+				fmt.Fprintf(out, "  missing  %s\n", tui.Line(m))
 			}
-			for _, l := range [][2]string{{"cause", w.Cause}, {"fix", w.Fix}, {"privacy", w.Privacy}} {
+			for _, l := range [][2]string{{"cause", w.Cause}, {"fix", a.aimed(w.Fix)}, {"privacy", w.Privacy}} {
 				if l[1] != "" {
-					fmt.Fprintf(out, "  %-7s  %s\n", l[0], clean(l[1]))
+					fmt.Fprintf(out, "  %-7s  %s\n", l[0], tui.Line(l[1]))
 				}
 			}
 		})
@@ -305,7 +306,7 @@ func (a *app) groupRepair() *cobra.Command {
 		}
 		return a.show(r, func(w io.Writer) {
 			for _, s := range r.Steps {
-				fmt.Fprintln(w, clean(s))
+				fmt.Fprintln(w, tui.Line(s))
 			}
 			if dry {
 				fmt.Fprintln(w, "Nothing was done.")

@@ -33,7 +33,7 @@ func (a *app) idCommand() *cobra.Command {
 			return err
 		}
 		return a.show(id, func(w io.Writer) {
-			fmt.Fprintf(w, "You are %s now, to whoever meets you from here on.\n", clean(id.Name))
+			fmt.Fprintf(w, "You are %s now, to whoever meets you from here on.\n", tui.Line(id.Name))
 		})
 	})
 	c := noun("id", "Who you are", show, name)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/covey-p2p/covey/cmd/covey/tui"
 	"github.com/covey-p2p/covey/mls"
 	"github.com/covey-p2p/covey/node/api"
 )
@@ -29,7 +30,7 @@ func (a *app) inspectCommand() *cobra.Command {
 		if err != nil {
 			return api.NewError(api.CodeUsage, api.Sentence("these bytes are nothing of MLS: "+err.Error()), "Give an MLSMessage, or an object inside one, as bytes, hex or base64.")
 		}
-		return a.show(part, func(w io.Writer) { fmt.Fprint(w, cleanText(part.String())) })
+		return a.show(part, func(w io.Writer) { fmt.Fprint(w, tui.Visible(part.String())) })
 	})
 	c.Long = "Reads a file, standard input (-), or hex from the command line, and shows what the\nbytes say: messages, key packages, welcomes, trees. No node is needed."
 	return c

@@ -19,7 +19,7 @@ func (a *app) peersCommand() *cobra.Command {
 		}
 		return a.show(peers, func(w io.Writer) {
 			if len(peers) == 0 {
-				fmt.Fprintln(w, "No other node is known yet. `covey contact invite` makes a link for somebody.")
+				fmt.Fprintln(w, "No other node is known yet. `"+a.next("contact invite")+"` makes a link for somebody.")
 				return
 			}
 			var rows [][]string

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/covey-p2p/covey/cmd/covey/tui"
 	"github.com/covey-p2p/covey/node"
@@ -68,10 +68,46 @@ func (a *app) complain(err error) {
 		fmt.Fprintln(a.err, string(b))
 		return
 	}
-	fmt.Fprintf(a.err, "covey: %s\n", e.Message)
+	fmt.Fprintf(a.err, "covey: %s\n", tui.Visible(e.Message))
 	if e.Hint != "" {
-		fmt.Fprintf(a.err, "       %s\n", e.Hint)
+		fmt.Fprintf(a.err, "       %s\n", tui.Visible(a.aimed(e.Hint)))
 	}
+}
+
+// aim is what a command of this program needs to reach the same node: the flag by
+// which this one was told.
+func (a *app) aim() string {
+	for _, name := range []string{"dir", "profile"} {
+		if strings.HasPrefix(a.settings.origin[name], "flag ") {
+			return " --" + name + " " + api.Word(a.settings.get(name))
+		}
+	}
+	return ""
+}
+
+// next is a command line that somebody may paste as it stands. Names, which others
+// chose, fill the format as one word each.
+func (a *app) next(format string, names ...string) string {
+	words := make([]any, len(names))
+	for i, n := range names {
+		words[i] = api.Word(n)
+	}
+	return fmt.Sprintf("covey "+format, words...) + a.aim()
+}
+
+// nodeCommands are the command lines in a sentence, that speak to a node.
+var nodeCommands = regexp.MustCompile("`covey [^`]+`")
+
+// aimed makes the command lines in a hint reach the node that this one spoke to.
+func (a *app) aimed(hint string) string {
+	return nodeCommands.ReplaceAllStringFunc(hint, func(cmd string) string {
+		for _, other := range []string{"help", "sim", "testnet", "bench", "version"} {
+			if strings.HasPrefix(cmd, "`covey "+other) {
+				return cmd
+			}
+		}
+		return strings.TrimSuffix(cmd, "`") + a.aim() + "`"
+	})
 }
 
 // named gives errors of the node's start a code and a next step.
@@ -134,8 +170,8 @@ func (a *app) show(v any, people func(w io.Writer)) error {
 	return nil
 }
 
-// table writes aligned columns; cells are cleaned of what a terminal would
-// obey.
+// table writes aligned columns; what others wrote
+// in a cell is text and never a command to the terminal.
 func table(w io.Writer, head []string, rows [][]string) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if len(head) > 0 {
@@ -143,39 +179,11 @@ func table(w io.Writer, head []string, rows [][]string) {
 	}
 	for _, r := range rows {
 		for i := range r {
-			r[i] = clean(r[i])
+			r[i] = tui.Line(r[i])
 		}
 		fmt.Fprintln(t, strings.TrimRight(strings.Join(r, "\t"), "\t "))
 	}
 	t.Flush()
-}
-
-// clean shows control and direction-changing characters as codes: what others
-// wrote is text and never a command to the terminal.
-func clean(s string) string {
-	return cleanBut(s, "")
-}
-
-// cleanText is clean, but for line breaks.
-func cleanText(s string) string { return cleanBut(s, "\n\t") }
-
-func cleanBut(s, but string) string {
-	if !strings.ContainsFunc(s, hostile) {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if hostile(r) && !strings.ContainsRune(but, r) {
-			fmt.Fprintf(&b, "‹U+%04X›", r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-func hostile(r rune) bool {
-	return unicode.IsControl(r) || tui.Deceives(r)
 }
 
 func short(id string) string { return id[:min(8, len(id))] }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/covey-p2p/covey/cmd/covey/tui"
 	"github.com/covey-p2p/covey/node/api"
 )
 
@@ -70,8 +71,8 @@ func parseSince(s string) (time.Time, error) {
 // messageLine is a message for people: what others wrote cannot command the
 // terminal, and further lines are indented.
 func messageLine(m api.Message) string {
-	text := strings.ReplaceAll(cleanText(m.Text), "\n", "\n        ")
-	who := clean(m.Name)
+	text := strings.ReplaceAll(tui.Visible(m.Text), "\n", "\n        ")
+	who := tui.Line(m.Name)
 	if m.Mine {
 		who = "you"
 	}
@@ -161,7 +162,7 @@ func (a *app) watchCommand() *cobra.Command {
 				return err
 			}
 			err := a.show(e, func(w io.Writer) {
-				fmt.Fprintf(w, "%d  %s  %-10s  %s\n", e.Cursor, e.At.Local().Format("15:04:05"), e.Type, clean(e.Text))
+				fmt.Fprintf(w, "%d  %s  %-10s  %s\n", e.Cursor, e.At.Local().Format("15:04:05"), e.Type, tui.Line(e.Text))
 			})
 			if err != nil {
 				return err

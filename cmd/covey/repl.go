@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/covey-p2p/covey/cmd/covey/tui"
 	"github.com/covey-p2p/covey/node/api"
 )
 
@@ -131,7 +132,7 @@ func (r *repl) read() {
 	r.print(fmt.Sprintf("%s has received %d messages", r.group, len(page.Messages)))
 	for _, m := range page.Messages {
 		r.seen[r.group] = m.Seq
-		fmt.Fprintf(r.a.out, "         %s: %s\n", clean(m.Name), clean(m.Text))
+		fmt.Fprintf(r.a.out, "         %s: %s\n", tui.Line(m.Name), tui.Line(m.Text))
 	}
 }
 
@@ -150,7 +151,7 @@ func (r *repl) update() {
 	r.print("updated client :)")
 }
 
-func (r *repl) print(s string) { fmt.Fprintln(r.a.out, ">>> "+clean(s)) }
+func (r *repl) print(s string) { fmt.Fprintln(r.a.out, ">>> "+tui.Line(s)) }
 
 func (r *repl) ok(err error) bool {
 	if err != nil {

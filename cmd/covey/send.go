@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +15,7 @@ import (
 )
 
 func (a *app) sendCommand() *cobra.Command {
-	var reply, wait, key string
+	var reply, react, wait, key string
 	var timeout time.Duration
 	c := verb("send GROUP [TEXT|-]", "Send a message; without TEXT, or with -, what comes on standard input", 1, -1, func(cmd *cobra.Command, args []string) error {
 		goal, err := parseWait(wait)
@@ -23,19 +24,29 @@ func (a *app) sendCommand() *cobra.Command {
 		}
 		text := strings.Join(args[1:], " ")
 		if text == "" || text == "-" {
-			b, err := io.ReadAll(io.LimitReader(a.in, api.MaxText+1))
+			b, err := io.ReadAll(io.LimitReader(a.in, api.MaxText+2))
 			if err != nil {
 				return err
 			}
-			if text = strings.TrimRight(string(b), "\n"); text == "" {
-				return api.NewError(api.CodeUsage, "There is nothing to send.", "Give the text as an argument, or on standard input.")
-			}
+			text = strings.TrimRight(string(b), "\n")
+		}
+		switch {
+		case text == "":
+			return api.NewError(api.CodeUsage, "There is nothing to send.", "Give the text as an argument, or on standard input.")
+		case len(text) > api.MaxText:
+			return api.NewError(api.CodeTooLarge, fmt.Sprintf("A message holds %d bytes at most.", api.MaxText), "Send it in parts.")
+		case !utf8.ValidString(text):
+			return api.NewError(api.CodeUsage, "That is no text: it is not UTF-8.", "A message holds text; encode a file first, such as with base64.")
 		}
 		ctx := cmd.Context()
 		if key != "" {
 			ctx = api.WithKey(ctx, api.Key(key))
 		}
-		sent, err := a.client().Send(ctx, args[0], api.NewMessage{Text: text, ReplyTo: reply})
+		m := api.NewMessage{Text: text, ReplyTo: reply}
+		if react != "" {
+			m.Kind, m.ReplyTo = "reaction", react
+		}
+		sent, err := a.client().Send(ctx, args[0], m)
 		if err != nil {
 			return err
 		}
@@ -47,6 +58,7 @@ func (a *app) sendCommand() *cobra.Command {
 	})
 	f := c.Flags()
 	f.StringVar(&reply, "reply-to", "", "message that this answers, by its id")
+	f.StringVar(&react, "react", "", "message that TEXT, a sign, is a reaction to, by its id")
 	f.StringVar(&wait, "wait", "queued", "return once it is queued, handed, or delivered[:N|all]")
 	f.DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait at most")
 	f.StringVar(&key, "key", "", "name of the intent: the same name twice is sent once")
@@ -115,7 +127,7 @@ func (a *app) follow(ctx context.Context, sent api.Sent, g goal, timeout time.Du
 		case g.met(*m.Progress):
 			return m, nil
 		case m.Progress.State == api.Held:
-			return m, api.NewError(api.CodeDenied, api.Sentence(e.Text), "`covey group why` says more.")
+			return m, api.NewError(api.CodeDenied, api.Sentence(e.Text), "`covey group why GROUP` says more.")
 		}
 	}
 	if ctx.Err() != nil {

@@ -46,7 +46,7 @@ func (a *app) versionCommand() *cobra.Command {
 		return a.show(out, func(w io.Writer) {
 			fmt.Fprintf(w, "covey %s (%s, %s)\n", out.Version, out.Go, out.OS)
 			if out.Node != "" && out.Node != out.Version {
-				fmt.Fprintf(w, "The node that runs is %s: `covey daemon stop` and start again.\n", out.Node)
+				fmt.Fprintf(w, "The node that runs is %s: `%s` and start again.\n", out.Node, a.next("daemon stop"))
 			}
 		})
 	})

@@ -383,9 +383,8 @@ func (b *Backend) Send(ctx context.Context, key api.Key, ref string, in api.NewM
 	}
 	content := session.Content{Version: 1, Kind: session.ContentText, Text: in.Text}
 	if in.ReplyTo != "" {
-		var ok bool
-		if content.Re, ok = messageID(in.ReplyTo); !ok {
-			return api.Sent{}, api.NewError(api.CodeUsage, "There is no message "+in.ReplyTo+" to reply to.", "Give its whole id; `covey read --json` shows it.")
+		if content.Re, err = b.messageID(ctx, g, in.ReplyTo); err != nil {
+			return api.Sent{}, err
 		}
 	}
 	if in.Kind == "reaction" {

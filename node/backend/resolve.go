@@ -1,10 +1,12 @@
 package backend
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/covey-p2p/covey/node"
@@ -113,11 +115,28 @@ func intentID(key api.Key) session.IntentID {
 	return session.IntentID(h[:16])
 }
 
-// messageID reads a whole message id.
-func messageID(s string) (id session.MessageID, ok bool) {
-	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != len(id) {
-		return id, false
+// messageID finds a message of a group by its whole id, of whatever age, or among
+// the latest by its number or the beginning of its id.
+func (b *Backend) messageID(ctx context.Context, g *node.Group, ref string) (id session.MessageID, err error) {
+	raw, err := hex.DecodeString(ref)
+	if err == nil && len(raw) == len(id) {
+		return session.MessageID(raw), nil
 	}
-	return session.MessageID(b), true
+	page, err := b.Messages(ctx, g.ID(), api.MessageQuery{Limit: api.MaxPage})
+	if err != nil {
+		return id, err
+	}
+	m, err := pickMessage(ref, page.Messages, "`covey read "+api.Word(g.Title())+" --json` shows numbers and ids.")
+	if err != nil {
+		return id, err
+	}
+	raw, err = hex.DecodeString(m.ID)
+	if err != nil || len(raw) != len(id) {
+		return id, api.NewError(api.CodeUsage, "That message cannot be answered.", "")
+	}
+	return session.MessageID(raw), nil
+}
+
+func pickMessage(ref string, all []api.Message, hint string) (api.Message, error) {
+	return pick("message among the latest, of number or id", hint, ref, all, func(m api.Message) string { return strconv.FormatUint(m.Seq, 10) }, func(m api.Message) string { return m.ID })
 }

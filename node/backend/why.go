@@ -62,7 +62,7 @@ func (b *Backend) whyGroup(ctx context.Context, g *node.Group) (api.Why, error) 
 	}
 	switch {
 	case v.Standing == session.TakenOut:
-		w.Verdict, w.Fix = "You are not in this group any more.", "ask a member to run: covey group invite …"
+		w.Verdict, w.Fix = "You are not in this group any more.", "ask a member to run `covey group invite`"
 		if !g.Left() {
 			w.Cause = api.Sentence(v.Why)
 		}
@@ -72,7 +72,7 @@ func (b *Backend) whyGroup(ctx context.Context, g *node.Group) (api.Why, error) 
 	case len(w.Missing) > 0:
 		w.Verdict = "Something that others have is missing here."
 		w.Cause = fmt.Sprintf("%d of %d other members are reachable now", online, len(v.Members)-1)
-		w.Fix, w.Privacy = "covey group repair "+api.Word(g.Title()), "No keys leave this node."
+		w.Fix, w.Privacy = "`covey group repair "+api.Word(g.Title())+"`", "No keys leave this node."
 	case v.Rivals > 0:
 		w.Verdict = fmt.Sprintf("The group has forked: %s held beside the head, and %d of %d voters stand with the head.", rivals(v.Rivals), v.Agreed, v.Voters)
 		w.Cause = "Members changed the group at the same time, or while they could not reach each other."
@@ -158,7 +158,7 @@ func (b *Backend) whyMessage(ctx context.Context, g *node.Group, ref string) (ap
 	if err != nil {
 		return api.Why{}, err
 	}
-	m, err := pick("message", "", ref, page.Messages, func(m api.Message) string { return fmt.Sprint(m.Seq) }, func(m api.Message) string { return m.ID })
+	m, err := pickMessage(ref, page.Messages, "")
 	if errors.Is(err, api.NotFound) {
 		return api.Why{}, api.NewError(api.CodeNotFound, fmt.Sprintf("%s is no member of %s, no epoch of it, and none of its latest messages.", api.Quote(ref), g.Title()),
 			"Say a member's name, an epoch such as E7, or the number of a message, which `covey read "+api.Word(g.Title())+" --json` shows.")

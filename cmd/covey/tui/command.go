@@ -107,7 +107,7 @@ func (d *desk) enterLine(s string) job {
 		if err != nil {
 			return failed(err)
 		}
-		return say(visible(out))
+		return say(Visible(out))
 	}
 }
 
@@ -307,7 +307,7 @@ func why(d *desk, a []string) job {
 				s += "\n" + p[0] + p[1]
 			}
 		}
-		return say(visible(s))
+		return say(Visible(s))
 	}
 }
 
@@ -318,7 +318,7 @@ func epochs(d *desk, _ []string) job {
 		if err != nil {
 			return failed(err)
 		}
-		return say(visible(e.Text))
+		return say(Visible(e.Text))
 	}
 }
 
@@ -332,7 +332,7 @@ func repair(d *desk, _ []string) job {
 		if len(r.Steps) == 0 {
 			return say("Nothing is missing and nothing is wrong.")
 		}
-		return say(visible(strings.Join(r.Steps, "\n")))
+		return say(Visible(strings.Join(r.Steps, "\n")))
 	}
 }
 
@@ -377,6 +377,6 @@ func doctor(d *desk, _ []string) job {
 		for _, k := range r.Checks {
 			fmt.Fprintf(&b, "%s %s: %s %s\n", map[api.Verdict]string{api.CheckOK: "✓", api.CheckWarn: "!", api.CheckFail: "✗"}[k.Verdict], k.Name, k.Text, k.Hint)
 		}
-		return say(visible(strings.TrimSpace(b.String())))
+		return say(Visible(strings.TrimSpace(b.String())))
 	}
 }

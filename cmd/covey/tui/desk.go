@@ -218,7 +218,7 @@ func (d *desk) note(e api.Event) {
 		}
 		d.past = e.Cursor
 	}
-	d.lines = append(d.lines, line{note: visible(e.Text), kind: e.Type, at: clock(e.At)})
+	d.lines = append(d.lines, line{note: Visible(e.Text), kind: e.Type, at: clock(e.At)})
 	d.trim()
 }
 
@@ -286,7 +286,7 @@ func (d *desk) event(e api.Event) job {
 		}
 		return d.refresh()
 	case api.EventContact, api.EventInvitation:
-		d.notice = visible(e.Text)
+		d.notice = Visible(e.Text)
 		return d.refresh()
 	}
 	return nil

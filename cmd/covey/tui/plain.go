@@ -111,7 +111,7 @@ func (p *plain) tell(e api.Event) string {
 	case api.EventPeer, api.EventRead:
 		return ""
 	}
-	return visible(e.Text)
+	return Visible(e.Text)
 }
 
 func (p *plain) spoken(m api.Message) string {
@@ -122,7 +122,7 @@ func (p *plain) spoken(m api.Message) string {
 	if m.Kind != "text" {
 		return clock(m.Sent) + " " + who + ": [" + name(m.Kind) + "] " + name(m.Text)
 	}
-	return clock(m.Sent) + " " + who + ": " + visible(m.Text)
+	return clock(m.Sent) + " " + who + ": " + Visible(m.Text)
 }
 
 // greet says where the person is: group, agreement, and the last messages.

@@ -9,10 +9,10 @@ import (
 	"github.com/covey-p2p/covey/node/api"
 )
 
-// visible makes text safe to print: control characters, escape sequences and
+// Visible makes text safe to print: control characters, escape sequences and
 // characters that change the direction of what follows are shown as codes. A
 // line break stays one.
-func visible(s string) string {
+func Visible(s string) string {
 	var b strings.Builder
 	for _, r := range s {
 		switch {
@@ -20,7 +20,7 @@ func visible(s string) string {
 			b.WriteRune(r)
 		case r == '\t':
 			b.WriteString("    ")
-		case unicode.IsControl(r), r == unicode.ReplacementChar, Deceives(r):
+		case unicode.IsControl(r), r == unicode.ReplacementChar, deceives(r):
 			fmt.Fprintf(&b, "\\u%04x", r)
 		default:
 			b.WriteRune(r)
@@ -29,11 +29,11 @@ func visible(s string) string {
 	return b.String()
 }
 
-// Deceives reports whether a rune, which is no control character, makes text look
+// deceives reports whether a rune, which is no control character, makes text look
 // like another: it changes the order of the text around it (Unicode Standard
 // Annex #9), separates lines in disguise, or is not seen at all. The joiners U+200C
 // and U+200D pass: whole scripts and many emoji need them.
-func Deceives(r rune) bool {
+func deceives(r rune) bool {
 	switch r {
 	case 0x00ad, 0x061c, 0x180e, 0x200b, 0x200e, 0x200f, 0x2028, 0x2029, 0xfeff:
 		return true
@@ -41,10 +41,13 @@ func Deceives(r rune) bool {
 	return 0x202a <= r && r <= 0x202e || 0x2060 <= r && r <= 0x206f
 }
 
-// name is visible on one line, cut to a width that leaves room for others.
+// Line is Visible on one line.
+func Line(s string) string { return strings.ReplaceAll(Visible(s), "\n", "\\n") }
+
+// name is a Line cut to a width that leaves room for others.
 func name(s string) string {
 	const most = 32
-	s = strings.ReplaceAll(visible(s), "\n", "\\n")
+	s = Line(s)
 	if s == "" {
 		return "(no name)"
 	}

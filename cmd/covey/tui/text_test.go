@@ -24,7 +24,7 @@ func TestVisible(t *testing.T) {
 		{"other scripts stay", "שלום שלום 漢字 é", "שלום שלום 漢字 é"},
 	}
 	for _, r := range rows {
-		if got := visible(r.in); got != r.want {
+		if got := Visible(r.in); got != r.want {
 			t.Errorf("%s: %q, want %q", r.why, got, r.want)
 		}
 	}
@@ -33,9 +33,9 @@ func TestVisible(t *testing.T) {
 func TestVisibleNeverControls(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.String().Draw(t, "s")
-		for _, out := range []string{visible(s), name(s)} {
+		for _, out := range []string{Visible(s), name(s)} {
 			for _, r := range out {
-				if r != '\n' && (unicode.IsControl(r) || Deceives(r)) {
+				if r != '\n' && (unicode.IsControl(r) || deceives(r)) {
 					t.Fatalf("%q lets %U through", out, r)
 				}
 			}

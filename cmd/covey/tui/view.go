@@ -165,7 +165,7 @@ func (m *model) entry(l line, w int) []string {
 	if t.Mine {
 		who = "you"
 	}
-	text := visible(t.Text)
+	text := Visible(t.Text)
 	if t.Kind != "text" {
 		text = "[" + name(t.Kind) + ": this version does not show it]"
 	}
