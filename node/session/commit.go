@@ -464,6 +464,9 @@ func (s *Session) commitIfDue() {
 		s.pacing.on, s.pacing.work = h.id, s.now
 	}
 	wait := s.turn(h)
+	if s.alone() {
+		wait = max(0, s.company()-s.pacing.work)
+	}
 	if len(jobs) > 0 && jobs[0].class == consensus.ClassRemove && jobs[0].in.Author == s.cfg.Self.Device {
 		wait = min(wait, s.pace.SlotDelay)
 	}
@@ -495,6 +498,18 @@ func (s *Session) turn(h *held) Time {
 		}
 	}
 	return gather + Time(min(online, slotAhead))*s.pace.SlotDelay + Time(min(silent, silentAhead))*s.pace.SlotDelay/8
+}
+
+// company is until when this device, alone, waits for the key packages of those
+// it invited at the same time. Once the first is in, a second commit has to wait
+// until that epoch is settled: no longer than this.
+func (s *Session) company() (until Time) {
+	for _, w := range s.wishes {
+		if w.Fetching {
+			until = max(until, w.Since+s.pace.SettleAfter)
+		}
+	}
+	return until
 }
 
 // commit makes one commit of as many jobs as go together. Where none does, and

@@ -310,10 +310,18 @@ func (s *Session) disturbed() {
 
 // settleAt is when the present head may be settled on.
 func (s *Session) settleAt() Time {
-	if s.alone() {
+	if s.alone() || s.unrivalled() {
 		return s.pacing.quiet
 	}
 	return min(s.pacing.quiet+s.pace.SettleAfter, s.pacing.unrest+s.pace.SettleCap)
+}
+
+// unrivalled reports that nobody but this device could have made a commit in
+// the head's place: it alone was in the epoch before.
+func (s *Session) unrivalled() bool {
+	h := s.head()
+	p := s.held[h.parent]
+	return p != nil && p.roster != nil && len(p.roster.leaves) == 1 && p.roster.leaves[0].Device == s.cfg.Self.Device
 }
 
 // alone reports that no other account is in the head's epoch or its parent:

@@ -49,7 +49,7 @@ def main(w):
 	if got := strings.Join(left, "\n"); got != want {
 		t.Errorf("after %d runs there are left, of %d:\n%s", s.Runs, s.Of, got)
 	}
-	if cut := s.Outcome.Record[2]; !strings.HasPrefix(cut, "@10") {
+	if cut := s.Outcome.Record[2]; !strings.HasPrefix(cut, "@9") {
 		t.Errorf("of two partitions that say the same the wrong one is left: %s", cut)
 	}
 	hopes, err := Parse("x.star", []byte(`META = {"until": "60s", "engine": "stand-in"}
