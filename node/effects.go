@@ -37,7 +37,7 @@ func (b *batch) finish(err *api.Error) {
 }
 
 // step gives the session an event and adds what it answers to the batch.
-func (g *Group) step(b *batch, ev session.Event, c *call) {
+func (g *Group) step(b *batch, ev session.Event) []session.Notice {
 	fx := g.session.Step(now(), ev)
 	b.steps++
 	for _, r := range fx.Save {
@@ -51,10 +51,7 @@ func (g *Group) step(b *batch, ev session.Event, c *call) {
 	b.fx.Fetch = append(b.fx.Fetch, fx.Fetch...)
 	b.fx.Notify = append(b.fx.Notify, fx.Notify...)
 	b.fx.Wake = fx.Wake
-	if c != nil {
-		c.Notices = fx.Notify
-		b.calls = append(b.calls, c)
-	}
+	return fx.Notify
 }
 
 // save makes a batch durable: the session's rows, the events that tell of it,

@@ -56,16 +56,16 @@ type route [16]byte
 // call is something asked of a group from here, and where the answer goes.
 type call struct {
 	Done
-	event session.Event
-	query func(*session.Session) // instead of an event
-	done  chan struct{}
-	err   error
+	events []session.Event
+	query  func(*session.Session) // instead of events
+	done   chan struct{}
+	err    error
 }
 
-// Done is what came of an event that was handed in here.
+// Done is what came of events that were handed in here.
 type Done struct {
-	Notices []session.Notice // of its own step
-	Cursor  uint64           // events that tell of it come after this cursor
+	Notices []session.Notice // of their own steps
+	Cursor  uint64           // events that tell of them come after this cursor
 }
 
 func hexOf(b []byte) string { return hex.EncodeToString(b) }
@@ -206,9 +206,9 @@ func (g *Group) run(first *batch) {
 			case <-g.n.ctx.Done():
 				return
 			case <-g.timer.C:
-				g.step(b, session.Tick{}, nil)
+				g.step(b, session.Tick{})
 			case ev := <-g.net:
-				g.step(b, ev, nil)
+				g.step(b, ev)
 			case c := <-g.local:
 				g.serve(b, c)
 			case p := <-g.hands.back:
@@ -216,7 +216,7 @@ func (g *Group) run(first *batch) {
 			}
 		}
 		for _, ev := range g.again {
-			g.step(b, ev, nil)
+			g.step(b, ev)
 		}
 		g.again = g.again[:0]
 		g.drain(b)
@@ -244,7 +244,7 @@ func (g *Group) drain(b *batch) {
 		}
 		select {
 		case ev := <-g.net:
-			g.step(b, ev, nil)
+			g.step(b, ev)
 		default:
 			return
 		}
@@ -257,10 +257,13 @@ func (g *Group) serve(b *batch, c *call) {
 		b.calls = append(b.calls, c)
 		return
 	}
-	if r, ok := c.event.(session.Read); ok {
-		g.reads[r.ID] = true
+	for _, ev := range c.events {
+		if r, ok := ev.(session.Read); ok {
+			g.reads[r.ID] = true
+		}
+		c.Notices = append(c.Notices, g.step(b, ev)...)
 	}
-	g.step(b, c.event, c)
+	b.calls = append(b.calls, c)
 }
 
 // post hands an event of the network over; it waits where the group is busy.
@@ -271,10 +274,10 @@ func (g *Group) post(ev session.Event) {
 	}
 }
 
-// Do has the group take an event from here, and waits until what follows is
-// durable.
-func (g *Group) Do(ctx context.Context, ev session.Event) (Done, error) {
-	c := &call{event: ev, done: make(chan struct{})}
+// Do has the group take events from here, one after another and nothing between
+// them, and waits until what follows is durable.
+func (g *Group) Do(ctx context.Context, events ...session.Event) (Done, error) {
+	c := &call{events: events, done: make(chan struct{})}
 	err := g.ask(ctx, c)
 	return c.Done, err
 }

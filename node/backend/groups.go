@@ -159,10 +159,12 @@ func (b *Backend) CreateGroup(ctx context.Context, key api.Key, in api.NewGroup)
 	if err != nil {
 		return api.GroupDetail{}, err
 	}
+	var invite []session.Event
 	for i, a := range accounts {
-		if _, err := g.Do(ctx, session.Invite{ID: intentID(key + api.Key(strconv.Itoa(i))), Account: a}); err != nil {
-			return api.GroupDetail{}, err
-		}
+		invite = append(invite, session.Invite{ID: intentID(key + api.Key(strconv.Itoa(i))), Account: a})
+	}
+	if _, err := g.Do(ctx, invite...); err != nil {
+		return api.GroupDetail{}, err
 	}
 	return b.showGroup(ctx, g)
 }
