@@ -8,6 +8,7 @@ import (
 	"net/http/pprof"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -25,7 +26,7 @@ type Server struct {
 	backend  Backend
 	options  Options
 	mux      *http.ServeMux
-	spec     []byte
+	spec     func() []byte // written when first asked for: it takes ten milliseconds
 	remember *memory
 	watchers chan struct{} // a place per event stream
 }
@@ -41,7 +42,10 @@ func NewServer(b Backend, o Options) *Server {
 	for _, r := range routes {
 		r.register(a, s, r)
 	}
-	s.spec, _ = json.MarshalIndent(a.OpenAPI(), "", "  ")
+	s.spec = sync.OnceValue(func() []byte {
+		b, _ := json.MarshalIndent(a.OpenAPI(), "", "  ") // a structure of our own, tested
+		return b
+	})
 	s.plain(s.mux)
 	return s
 }
@@ -55,7 +59,7 @@ func (s *Server) Socket() http.Handler { return s.handler(true) }
 func (s *Server) Loopback() http.Handler { return s.handler(false) }
 
 // OpenAPI returns the description of the API, OpenAPI 3.1 in JSON.
-func (s *Server) OpenAPI() []byte { return s.spec }
+func (s *Server) OpenAPI() []byte { return s.spec() }
 
 func (s *Server) handler(socket bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -143,7 +147,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) openapi(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/openapi+json")
-	w.Write(s.spec)
+	w.Write(s.spec())
 }
 
 func profiles(mux *http.ServeMux) {
