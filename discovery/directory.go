@@ -76,6 +76,7 @@ type Directory struct {
 	stop  context.CancelFunc
 	done  sync.WaitGroup
 	nudge chan struct{} // capacity 1: look now
+	calm  chan struct{} // closed once the network around has come to rest
 
 	mu       sync.Mutex // guards what follows; never held while waiting
 	closed   bool
@@ -100,6 +101,7 @@ func Start(c Config) (_ *Directory, err error) {
 		log:      c.Log,
 		memory:   namespace.Wrap(c.Store, ds.NewKey("/directory")),
 		nudge:    make(chan struct{}, 1),
+		calm:     make(chan struct{}),
 		mine:     map[record.Identity]*publication{},
 		contacts: map[record.Identity]*contact{},
 		meetings: map[string]*meeting{},
@@ -121,6 +123,10 @@ func Start(c Config) (_ *Directory, err error) {
 		dht.Mode(mode),
 		dht.BucketSize(bucketSize),
 		dht.Concurrency(concurrency),
+		// The library would walk through the network anew for each of the first
+		// ten peers that come, and check all others again: loop does it once.
+		dht.DisableAutoRefresh(),
+		dht.LookupCheckConcurrency(checksAtOnce),
 		dht.MaxRecordAge(recordAge),
 		dht.BootstrapPeersFunc(d.beginWith),
 	)
@@ -169,6 +175,25 @@ func (d *Directory) enter(ctx context.Context) (_ context.Context, leave func(),
 
 func (d *Directory) now() record.Time { return record.Time(d.config.Now().UnixMilli()) }
 
+// Calm waits until the network around this node has come to rest after its
+// start: what is put or asked before is put and asked again. It is false if the
+// context ended first.
+func (d *Directory) Calm(ctx context.Context) bool {
+	select {
+	case <-d.calm:
+		return true
+	case <-ctx.Done():
+	case <-d.ctx.Done():
+	}
+	return false
+}
+
+// rest is how long to wait for calm: the longer the more peers there are, as all
+// of them may have started now.
+func (d *Directory) rest() time.Duration {
+	return Jitter(calm + time.Duration(len(d.config.Host.Network().Peers()))*calmEach)
+}
+
 // loop does whatever is due, one thing after another.
 func (d *Directory) loop(bus event.Subscription) {
 	defer bus.Close()
@@ -176,20 +201,31 @@ func (d *Directory) loop(bus event.Subscription) {
 	defer tick.Stop()
 	var soon *time.Timer // runs while events come
 	var soonC <-chan time.Time
-	known, saved := 0, time.Now()
-	quiet := time.After(Jitter(calm))
+	known, saved, refreshed := 0, time.Now(), time.Now()
+	began, met := time.Now(), time.Time{} // a peer came last
+	quiet := time.NewTimer(d.rest())
+	defer quiet.Stop()
+	resting := false
 	for {
 		select {
-		case <-quiet:
-			quiet = nil
+		case <-quiet.C:
+			if time.Since(met) < calm/2 && time.Since(began) < calmMost {
+				quiet.Reset(d.rest())
+				continue
+			}
+			resting = true
+			close(d.calm)
 		case <-d.ctx.Done():
 			return
 		case e, ok := <-bus.Out():
 			if !ok {
 				return
 			}
-			if _, moved := e.(event.EvtLocalAddressesUpdated); moved {
+			switch e.(type) {
+			case event.EvtLocalAddressesUpdated:
 				d.dueNow()
+			case event.EvtPeerIdentificationCompleted:
+				met = time.Now()
 			}
 			if soon == nil {
 				soon = time.NewTimer(settle)
@@ -201,7 +237,7 @@ func (d *Directory) loop(bus event.Subscription) {
 		case <-d.nudge:
 		case <-tick.C:
 		}
-		if quiet != nil {
+		if !resting {
 			continue
 		}
 		// The closest peers are others once the network has doubled.
@@ -209,8 +245,12 @@ func (d *Directory) loop(bus event.Subscription) {
 		case n == 0:
 			known = 0
 		case known == 0 || n >= 2*known:
-			known = n
+			known, refreshed = n, time.Time{}
 			d.dueNow()
+		}
+		if time.Since(refreshed) >= refreshEvery {
+			refreshed = time.Now()
+			d.dht.RefreshRoutingTable()
 		}
 		d.publishDue()
 		d.keepDue()

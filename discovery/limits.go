@@ -28,10 +28,23 @@ const (
 	lookAround = 30 * time.Second
 	settle     = 2 * time.Second
 
-	// calm is how long, at most, a node that starts puts nothing by itself: the
-	// network it sees grows by the second, and each doubling would have everything
-	// put again.
-	calm = 6 * time.Second
+	// checksAtOnce is how many peers that come are asked at a time whether they
+	// serve, before the routing table takes them. The others are asked when one of
+	// these is in.
+	checksAtOnce = bucketSize
+	// refreshEvery is how often the routing table is looked over by walks through
+	// the network, besides when that has grown.
+	refreshEvery = 10 * time.Minute
+
+	// calm is how long, at most, a node that starts puts nothing by itself, once no
+	// more peers come: the network it sees grows by the second, and each doubling
+	// would have everything put again. calmEach is added for each peer, so that
+	// those who start together put their bundles one after another and not at once;
+	// a bundle takes some 100 ms of cores, over all who hold it. calmMost ends the
+	// wait of a node to which peers never cease to come.
+	calm     = 6 * time.Second
+	calmEach = 200 * time.Millisecond
+	calmMost = time.Minute
 
 	// lookupTimeout ends a walk to the closest peers; askTimeout one question to
 	// one peer, dialling included: dead peers take up most of a search.

@@ -77,7 +77,7 @@ func (o *Office) openMail() (*mls.PrivateKey, error) {
 
 // newborn reports that nobody can have sealed anything to this device's mail
 // key yet: there is no need to look for it at a hundred places.
-func (o *Office) newborn() bool { return !o.born.IsZero() && time.Since(o.born) < calm }
+func (o *Office) newborn() bool { return !o.born.IsZero() && time.Since(o.born) < unused }
 
 // wait lets a time pass; false if the context ended first.
 func wait(ctx context.Context, d time.Duration) bool {
@@ -106,7 +106,7 @@ func (o *Office) begin() {
 		return
 	}
 	o.node.Errand(func(ctx context.Context) {
-		if o.newborn() && !wait(ctx, discovery.Jitter(calm)) { // nobody is known yet of whom the DHT could tell
+		if o.newborn() && !o.directory.Calm(ctx) { // nobody is known yet of whom the DHT could tell
 			return
 		}
 		for pause := time.Second; o.directory.Bootstrap(ctx) != nil; pause = min(2*pause, retryEvery) {
@@ -116,11 +116,10 @@ func (o *Office) begin() {
 		}
 		if o.born.IsZero() {
 			o.pollNow(ctx, 0)
-			if !wait(ctx, discovery.Jitter(calm)) {
-				return
-			}
 		}
-		o.publish()
+		if o.directory.Calm(ctx) {
+			o.publish()
+		}
 	})
 }
 

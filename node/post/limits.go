@@ -32,11 +32,9 @@ const (
 	// further wait is twice as long, up to retryEvery.
 	seekFirst  = 3 * time.Second
 	parcelLife = 14 * 24 * time.Hour
-	// calm is how long, at most, a node that starts leaves the DHT alone before it
-	// says there that it is: whoever starts it looks at it now, and after a power
-	// cut everybody starts at once. It is as long until a mail key just made may
-	// have been used.
-	calm = 6 * time.Second
+	// unused is how long a mail key just made cannot have been used yet: it has to
+	// be in the DHT first.
+	unused = 6 * time.Second
 	// pollEvery is how often this device looks into its mailbox; pollDays is
 	// how many days back it then looks, as the first poll has looked further.
 	pollEvery = time.Hour
