@@ -150,21 +150,6 @@ func (s *Session) tell(w *wish, id IntentID, why string) {
 	}
 }
 
-// renew asks for fresh keys without having been asked: a commit of mine lost,
-// so what it renewed is not renewed on the branch that won, and the leaf key
-// there is one that lived on both branches.
-func (s *Session) renew() {
-	for _, w := range s.wishes {
-		if w.Refresh {
-			return
-		}
-	}
-	w := &wish{Intent: intent{Op: opRenew, Account: s.cfg.Self.Account}, Refresh: true, Silent: true, State: StateQueued, Since: s.now}
-	s.random(w.Intent.ID[:])
-	s.wishes[w.Intent.ID] = w
-	s.saveWish(w)
-}
-
 // progress tells the faces that a wish moved on.
 func (s *Session) progress(w *wish, state State) {
 	if w.State != state {
@@ -374,7 +359,7 @@ type agenda struct {
 	on      EpochID
 	jobs    []job
 	refresh bool
-	asked   []petition // to be vouched for (renew.go)
+	asked   []petition // to be vouched for (vouch.go)
 }
 
 // todo announces what is to be, and says what may be committed, on h.
@@ -539,6 +524,8 @@ func (s *Session) commit(h *held, jobs []job, refresh bool) {
 	}
 	s.own[h.id] = made
 	s.save(rowOwn(h.id), encode(journal{Commit: made, Envelope: raw}), EpochID{})
+	s.meta.Renewed = s.now
+	s.saveMeta()
 	if err := s.admit(h, made, built.Applied); err != nil {
 		s.notify(Notice{Kind: NoticeTrouble, Reason: "a change of mine would be refused: " + err.Error()})
 		return

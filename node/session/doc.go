@@ -59,7 +59,7 @@
 // of what was said since.
 //
 // Read in this order: event.go, effect.go, session.go, envelope.go, inbox.go,
-// epoch.go, policy.go, intent.go, commit.go, renew.go, vote.go, agree.go, move.go,
+// epoch.go, policy.go, intent.go, commit.go, renew.go, vouch.go, vote.go, agree.go, move.go,
 // outbox.go, receipt.go, read.go, retain.go, heal.go, engine.go.
 //
 // # What others see
@@ -131,8 +131,9 @@
 // measured (testnet/sim, TestForwardSecrecyWindow: twelve people, keys renewed
 // once a minute): all online, 6 epochs; through a partition of ten minutes, 8
 // epochs and those ten minutes; with one device away, 9 epochs on all others,
-// and on the one that is away until it is back. It is counted in epochs: where
-// nobody commits, nothing ends.
+// and on the one that is away until it is back. It is counted in epochs, so
+// epochs must end: a device renews its keys at least once a day in a group of up
+// to twenty-four, and a large group makes some thirty renewals a day (renew.go).
 //
 // A Readmit proves its place by an exporter secret of an epoch both sides share
 // and not by a resumption PSK in the commit that lets it in. Every member must

@@ -338,6 +338,7 @@ func (s *Session) enlist(id EnvelopeID, l logged) {
 		s.controls.Add(item(id, l.order))
 	}
 	s.logBytes += int(l.size)
+	s.logSizes[l.order] += int(l.size)
 }
 
 // leaveUnread remembers an envelope of the log that no key here opens. Epoch
@@ -392,6 +393,9 @@ func (s *Session) unlog(id EnvelopeID) {
 	s.set.Remove(item(id, l.order))
 	s.controls.Remove(item(id, l.order))
 	s.logBytes -= int(l.size)
+	if s.logSizes[l.order] -= int(l.size); s.logSizes[l.order] == 0 {
+		delete(s.logSizes, l.order)
+	}
 	s.drop(rowEnvelope(id, l))
 }
 

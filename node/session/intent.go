@@ -44,7 +44,7 @@ const (
 	opRole
 	opName
 	opReadmit // take out Device and let it in again by a fresh key package
-	opRenew   // renew Account's keys, though it did so lately (renew.go)
+	opRenew   // renew Account's keys, though it did so lately (vouch.go)
 )
 
 const intentLabel = "covey intent"

@@ -82,10 +82,10 @@ const (
 	// slotAhead caps the members counted as ahead: a dead queue must not take
 	// longer than a rival commit costs.
 	slotAhead = 8
-	// renewEvery is how old the keys of an account must be here before this
+	// vouchEvery is how old the keys of an account must be here before this
 	// device vouches for its renewing them again: one that floods the group so
 	// makes an epoch a minute, in which all else settles many times over.
-	renewEvery = 60_000
+	vouchEvery = 60_000
 	// maxRounds is how many commits one Step may make: alone in a group there is
 	// nobody to wait for, so all that was asked for is done at once.
 	maxRounds = 64
@@ -181,6 +181,9 @@ const (
 	treeKeep = 1024
 	// maxVoteRows is how many votes of one account are durable.
 	maxVoteRows = 8
+	// maxEpochBytes is how much of the log one epoch may take before its members
+	// begin another: the log is cut by epochs, and a window of them should fit.
+	maxEpochBytes = maxLogBytes / (2 * window)
 	// maxCut is how many rows one Step cuts off the log: some twenty megabytes of
 	// batch, where a log of a hundred thousands comes of age at once.
 	maxCut = 1 << 16
@@ -220,6 +223,15 @@ const (
 	maxRivals  = 4
 	// maxEarly bounds the Welcomes that wait for headers.
 	maxEarly = 4
+)
+
+// renewEvery is how long keys of a device are good for at most: a day, in which
+// most devices are online once. renewShare is what each device adds to that, so
+// that a large group makes no more than some thirty renewals a day: a window is
+// then several hours, and who was apart for less can enter the other branch.
+const (
+	renewEvery = Time(24 * 3600_000)
+	renewShare = Time(3600_000)
 )
 
 // maxDescribed is how many devices Describe lists: more does not fit a screen.

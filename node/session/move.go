@@ -65,7 +65,7 @@ func (s *Session) tellFork(old, h *held) {
 			mine = true
 		}
 	}
-	if mine {
+	if mine { // what it renewed is as it was, and lived on both branches
 		s.pacing.losses++
 		s.renew()
 	}

@@ -1,120 +1,57 @@
 package session
 
 import (
-	"slices"
-
-	"github.com/covey-p2p/covey/consensus"
+	"crypto/sha256"
+	"encoding/binary"
 )
 
-// The rule lets an account renew its keys again only after as many commits of
-// others as it has others to wait for, eight at most: nobody floods the group
-// alone. Where some are silent for good, those commits never come. So a device
-// that must wait asks the others, and one of them vouches for it:
-//
-//	ask     a signed intent to renew, for the account's leaves as they are
-//	vouch   another account signs the same, once the keys it sees are old enough
-//	        by its own clock; in slot order, so that one of them does
-//	commit  carries it: what another account asked for is exempt (consensus)
-//
-// The rule reads a signature. How often is a matter for the clocks of those who
-// give it, so a flooder gets as much as honest members let it have, and the
-// rest of a group goes on however many are silent, as long as there are two.
+// Nobody has to ask for fresh keys: a device renews its own when they are old,
+// when the epoch's part of the log is large, and when a renewal of its was lost
+// with a branch. What an attacker took from a device is of no use beyond it, and
+// everything that lasts for a number of epochs (erasure, the log) comes to an end.
 
-// vouched reports whether an intent is another account's word that an account
-// may renew its keys on h.
-func (s *Session) vouched(h *held, account Account, in *intent) bool {
-	if in.Op != opRenew || in.Account != account || s.meet(in, h) != fateHolds {
+// renewIfDue asks for fresh keys of mine where it is time.
+func (s *Session) renewIfDue() {
+	h := s.head()
+	if h == nil || h.epoch == nil || !s.active() || s.meta.Probation || s.alone() {
+		return
+	}
+	if s.now < s.meta.Renewed+s.renewAfter(h) && !s.crowded(h) {
+		return
+	}
+	s.renew()
+}
+
+// renewAfter is how long keys of mine are good for: between half of what the
+// group allows itself and all of it, by a hash, as devices that came together
+// would otherwise renew together and run through a window of epochs at once.
+func (s *Session) renewAfter(h *held) Time {
+	every := max(renewEvery, Time(len(h.roster.leaves))*renewShare)
+	sum := sha256.Sum256(append(s.group[:], s.cfg.Self.Device[:]...))
+	return every/2 + Time(binary.BigEndian.Uint32(sum[:])%uint32(every/2))
+}
+
+// crowded reports whether the log of the head's epoch has grown so large that
+// this device should begin another: the first in the order of slots at once,
+// each further one when it has grown by as much again, so that one does it.
+func (s *Session) crowded(h *held) bool {
+	size := s.logSizes[uint32(h.number)]
+	if size < maxEpochBytes {
 		return false
 	}
-	i, _ := h.roster.device(in.Author)
-	return h.roster.account[i] != account
+	at, _ := h.roster.leaf(h.self)
+	return size/maxEpochBytes > int(s.slots(h)[at])
 }
 
-// voucher is the word of another account that mine may renew its keys on h.
-func (s *Session) voucher(h *held) *intent {
-	for _, id := range sortedNames(s.pool) {
-		if r := s.pool[id].due(s, h); r != nil && s.vouched(h, s.cfg.Self.Account, &r.Intent) {
-			return &r.Intent
-		}
-	}
-	return nil
-}
-
-// petition is an account that asked to renew its keys, and when.
-type petition struct {
-	account Account
-	since   Time
-}
-
-// unvouched lists who asked to renew their keys on h, must wait for others to
-// commit, and has nobody's word yet.
-func (s *Session) unvouched(h *held) (asked []petition) {
-	for _, id := range sortedNames(s.pool) {
-		p := s.pool[id]
-		r := p.due(s, h)
-		if r == nil || r.Intent.Op != opRenew || r.Intent.Account == s.cfg.Self.Account {
-			continue
-		}
-		a := r.Intent.Account
-		i, _ := h.roster.device(r.Intent.Author)
-		if h.roster.account[i] != a || !s.chain.Cooling(h.id, a) || s.hasWord(h, a) ||
-			slices.ContainsFunc(asked, func(x petition) bool { return x.account == a }) {
-			continue
-		}
-		asked = append(asked, petition{a, p.Since})
-	}
-	return asked
-}
-
-// hasWord reports that somebody, perhaps this device, vouched for an account.
-func (s *Session) hasWord(h *held, a Account) bool {
+// renew asks for fresh keys, unless that is asked for already.
+func (s *Session) renew() {
 	for _, w := range s.wishes {
-		if s.vouched(h, a, &w.Intent) {
-			return true
+		if w.Refresh && (w.Landed == (CommitID{}) || !s.onPath(w.Landed)) {
+			return
 		}
 	}
-	for _, p := range s.pool {
-		if r := p.due(s, h); r != nil && s.vouched(h, a, &r.Intent) {
-			return true
-		}
-	}
-	return false
-}
-
-// vouch gives this device's word for those who asked, when it is time. It is a
-// wish like any other, durable and announced, that its owner's commit carries.
-func (s *Session) vouch(h *held) {
-	given := false
-	for _, p := range s.agenda.asked {
-		if at := max(s.renewedAt(h, p.account)+renewEvery, p.since) + s.turn(h); s.now < at {
-			s.wake(at)
-			continue
-		}
-		w := &wish{Intent: intent{Op: opRenew, Account: p.account}, Silent: true, State: StateQueued, Since: s.now}
-		s.random(w.Intent.ID[:])
-		s.wishes[w.Intent.ID] = w
-		s.sign(w, h)
-		s.saveWish(w)
-		given = true
-	}
-	if given {
-		s.todo(h)
-	}
-}
-
-// renewedAt is when this device saw an account's last renewal on the way to h,
-// as far as the rule looks back.
-func (s *Session) renewedAt(h *held, a Account) Time {
-	id := h.id
-	for range consensus.V1().CoolDown {
-		c, ok := s.chain.Into(id)
-		if !ok {
-			break
-		}
-		if at := s.held[id]; c.Author == a && c.Class == consensus.ClassMaintain && at != nil {
-			return at.since
-		}
-		id = c.Parent
-	}
-	return 0
+	w := &wish{Intent: intent{Op: opRenew, Account: s.cfg.Self.Account}, Refresh: true, Silent: true, State: StateQueued, Since: s.now}
+	s.random(w.Intent.ID[:])
+	s.wishes[w.Intent.ID] = w
+	s.saveWish(w)
 }

@@ -77,6 +77,7 @@ type Session struct {
 	set       reconcile.Set
 	controls  reconcile.Set // those of the control plane
 	logBytes  int
+	logSizes  map[uint32]int        // by order
 	unread    map[EnvelopeID]uint32 // in the log, by order: no key here opened them
 	cutting   bool                  // the log has more below its floor than one Step cuts
 	trimmed   Time                  // when trim last looked
@@ -152,6 +153,7 @@ type meta struct {
 	Stated  uint64  `cbor:"18,keyasint"` // statements of mine so far
 	Head    EpochID `cbor:"15,keyasint"` // as the faces were told
 	Sent    uint64  `cbor:"14,keyasint"` // messages of mine so far
+	Renewed Time    `cbor:"21,keyasint"` // when my keys were made, by my commit or by joining
 	Joined  EpochID `cbor:"12,keyasint"` // the epoch this device began with
 	// Entered are the epochs entered by a Welcome: never twice, as the second
 	// time their message keys would be used again.
@@ -180,13 +182,13 @@ func newSession(cfg Config, group GroupID, now Time) *Session {
 		cfg: cfg, pace: cfg.Pace.orDefault(), group: group, wall: now, now: now,
 		held: map[EpochID]*held{}, tags: map[Tag]EpochID{}, certs: map[certKey]Certificate{},
 		anchors: map[EpochID]*anchor{}, hints: map[[4]byte][]EpochID{},
-		log: map[EnvelopeID]logged{}, unread: map[EnvelopeID]uint32{}, peers: map[Peer]*peer{}, lastHeard: map[Device]Time{},
+		log: map[EnvelopeID]logged{}, logSizes: map[uint32]int{}, unread: map[EnvelopeID]uint32{}, peers: map[Peer]*peer{}, lastHeard: map[Device]Time{},
 		own: map[EpochID]CommitID{}, wishes: map[IntentID]*wish{}, pool: map[IntentID]*pooled{},
 		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
 		lastVote: map[Account]consensus.Vote{}, stances: map[Device]stance{}, voteRows: map[Account][]string{}, met: map[Account]int{}, unopenable: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
 		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{}, mine: map[MessageID]bool{}, shown: newMemory[MessageID](maxShown), gone: map[Device]departure{},
 		parked: newParking(), ahead: newAhead(), refused: newMemory[EnvelopeID](maxRefused), counts: Counts{},
-		meta: meta{Version: metaVersion, Group: group, Device: cfg.Self.Device},
+		meta: meta{Version: metaVersion, Group: group, Device: cfg.Self.Device, Renewed: now},
 	}
 }
 
@@ -271,6 +273,7 @@ func (s *Session) finish() Effects {
 		s.settle()
 		s.standing()
 		s.again()
+		s.renewIfDue()
 		s.commitIfDue()
 		if s.pacing == before {
 			break

@@ -1,6 +1,9 @@
 package session
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // What grows without end is cut at its old end: the log, the names of messages
 // in it, and the tree.
@@ -35,18 +38,10 @@ func (s *Session) trim() {
 
 // bytesAbove is the lowest order from which on the log has at most so many bytes.
 func (s *Session) bytesAbove(most int) uint32 {
-	sizes := map[uint32]int{}
-	var orders []uint32
-	for _, l := range s.log {
-		if sizes[l.order] == 0 {
-			orders = append(orders, l.order)
-		}
-		sizes[l.order] += int(l.size)
-	}
-	slices.Sort(orders)
+	orders := slices.Sorted(maps.Keys(s.logSizes))
 	sum := 0
 	for i, o := range slices.Backward(orders) {
-		if sum += sizes[o]; sum > most && i+1 < len(orders) {
+		if sum += s.logSizes[o]; sum > most && i+1 < len(orders) {
 			return orders[i+1]
 		}
 	}

@@ -292,7 +292,7 @@ func (s *Session) join(e Epoch, side sidecar) error {
 	if s.meta.Joined == (EpochID{}) && s.chain == nil {
 		s.meta.Floor = uint32(side.Root.Number)
 	}
-	s.meta.Joined = h.id
+	s.meta.Joined, s.meta.Renewed = h.id, s.now
 	s.meta.Entered = append(s.meta.Entered[max(0, len(s.meta.Entered)-maxEntered+1):], h.id)
 	for _, a := range side.Anchors {
 		s.keepAnchor(a)
