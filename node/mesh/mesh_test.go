@@ -52,6 +52,19 @@ func (e *ear) Check(_ string, _ peer.ID, data []byte) Verdict {
 	return Accept
 }
 
+// met is how often a peer has come up since it was last down.
+func (e *ear) met(p peer.ID) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.up[p]
+}
+
+func (e *ear) framed() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.frames)
+}
+
 func (e *ear) heard() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -283,17 +296,17 @@ func TestGonePeersKeepNobodyWaiting(t *testing.T) {
 		}
 		w.nodes[0].Know(known)
 		time.Sleep(15 * time.Minute)
-		if w.ears[0].up[w.id(1)] == 0 {
+		if w.ears[0].met(w.id(1)) == 0 {
 			t.Fatal("never connected")
 		}
 		w.net.Dark(1, true)
 		time.Sleep(time.Minute)
 		w.net.Dark(1, false)
-		if w.ears[0].up[w.id(1)] != 0 {
+		if w.ears[0].met(w.id(1)) != 0 {
 			t.Fatal("it was not noticed to go: nothing is tested")
 		}
 		time.Sleep(time.Minute)
-		if up := w.ears[0].up[w.id(1)]; up == 0 {
+		if up := w.ears[0].met(w.id(1)); up == 0 {
 			t.Error("not connected again within a minute")
 		}
 	})
@@ -315,8 +328,8 @@ func TestFramesArriveInOrder(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		w.ears[1].mu.Lock()
 		defer w.ears[1].mu.Unlock()
-		if !slices.Equal(w.ears[1].frames, want) {
-			t.Errorf("got %d frames: %v", len(w.ears[1].frames), w.ears[1].frames)
+		if !slices.Equal(w.ears[1].framed(), want) {
+			t.Errorf("got %d frames: %v", len(w.ears[1].framed()), w.ears[1].framed())
 		}
 	})
 }
@@ -339,8 +352,8 @@ func TestBadFramesAreCountedAndBounded(t *testing.T) {
 		w.nodes[2].Send(w.id(1), []byte("from a stranger"))
 		time.Sleep(2 * time.Second)
 		drops := w.nodes[1].Drops()
-		if drops["frame in: too large"] != 1 || drops["frame in: stream refused"] != 1 || len(w.ears[1].frames) != 0 {
-			t.Errorf("drops %v, frames %q", drops, w.ears[1].frames)
+		if drops["frame in: too large"] != 1 || drops["frame in: stream refused"] != 1 || len(w.ears[1].framed()) != 0 {
+			t.Errorf("drops %v, frames %q", drops, w.ears[1].framed())
 		}
 		if s := w.nodes[1].Score(w.id(0)); s >= 0 {
 			t.Errorf("who sent an oversized frame scores %v", s)
@@ -425,7 +438,7 @@ func TestNetworksDoNotMix(t *testing.T) {
 			t.Error("a request crossed networks")
 		}
 		time.Sleep(time.Second)
-		if len(w.ears[1].heard()) != 0 || len(w.ears[1].frames) != 0 {
+		if len(w.ears[1].heard()) != 0 || len(w.ears[1].framed()) != 0 {
 			t.Error("gossip or a frame crossed networks")
 		}
 	})
@@ -455,8 +468,8 @@ func TestCrashedPeerComesBackElsewhere(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		w.ears[1].mu.Lock()
 		defer w.ears[1].mu.Unlock()
-		if !slices.Equal(w.ears[1].frames, []string{"after"}) || !slices.Equal(w.ears[1].gossip, []string{"room: hello again"}) {
-			t.Errorf("frames %q, gossip %q", w.ears[1].frames, w.ears[1].gossip)
+		if !slices.Equal(w.ears[1].framed(), []string{"after"}) || !slices.Equal(w.ears[1].gossip, []string{"room: hello again"}) {
+			t.Errorf("frames %q, gossip %q", w.ears[1].framed(), w.ears[1].gossip)
 		}
 	})
 }

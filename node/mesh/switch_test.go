@@ -145,8 +145,8 @@ func TestRelay(t *testing.T) {
 		}
 		w.nodes[0].Redial()
 		time.Sleep(30 * time.Second)
-		if w.nodes[0].Direct(w.id(1)) || !w.nodes[0].Direct(w.id(2)) || w.ears[0].up[w.id(1)] != 1 {
-			t.Errorf("0 has 1 up %d times, directly %v; relay directly %v", w.ears[0].up[w.id(1)], w.nodes[0].Direct(w.id(1)), w.nodes[0].Direct(w.id(2)))
+		if w.nodes[0].Direct(w.id(1)) || !w.nodes[0].Direct(w.id(2)) || w.ears[0].met(w.id(1)) != 1 {
+			t.Errorf("0 has 1 up %d times, directly %v; relay directly %v", w.ears[0].met(w.id(1)), w.nodes[0].Direct(w.id(1)), w.nodes[0].Direct(w.id(2)))
 		}
 		w.publish(0, "room", "through the relay")
 		w.nodes[1].Send(w.id(0), []byte(strings.Repeat("a frame longer than a limited relay lets through ", 4000)))
@@ -154,8 +154,8 @@ func TestRelay(t *testing.T) {
 		if got := w.ears[1].heard(); len(got) != 1 {
 			t.Errorf("gossip %q", got)
 		}
-		if len(w.ears[0].frames) != 1 {
-			t.Errorf("%d frames", len(w.ears[0].frames))
+		if len(w.ears[0].framed()) != 1 {
+			t.Errorf("%d frames", len(w.ears[0].framed()))
 		}
 		if len(w.ears[2].heard()) != 0 {
 			t.Error("the relay heard what it carried")
