@@ -59,8 +59,8 @@
 // of what was said since.
 //
 // Read in this order: event.go, effect.go, session.go, envelope.go, inbox.go,
-// epoch.go, policy.go, intent.go, commit.go, renew.go, vouch.go, vote.go, agree.go, move.go,
-// outbox.go, receipt.go, read.go, retain.go, heal.go, engine.go.
+// epoch.go, policy.go, intent.go, commit.go, renew.go, vouch.go, vote.go,
+// agree.go, move.go, outbox.go, receipt.go, read.go, retain.go, heal.go, engine.go.
 //
 // # What others see
 //
