@@ -27,6 +27,7 @@ type line struct {
 	kind    api.EventType
 	at      string
 	reacts  []string
+	keys    bool // the note says that keys were renewed
 }
 
 // desk is what the face knows. Its loop owns it.
@@ -218,7 +219,12 @@ func (d *desk) note(e api.Event) {
 		}
 		d.past = e.Cursor
 	}
-	d.lines = append(d.lines, line{note: Visible(e.Text), kind: e.Type, at: clock(e.At)})
+	l := line{note: Visible(e.Text), kind: e.Type, at: clock(e.At), keys: e.Member != nil && e.Member.Change == "keys"}
+	if n := len(d.lines); l.keys && n > 0 && d.lines[n-1].keys {
+		d.lines[n-1] = l // of renewals in a row, each device's once a day, the last is shown
+		return
+	}
+	d.lines = append(d.lines, l)
 	d.trim()
 }
 

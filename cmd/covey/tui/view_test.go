@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,28 @@ func scene() *model {
 	d.add(api.Message{ID: "m4", Name: "Eve", Kind: "text", Text: "\x1b]0;owned\a\u202e", Sent: at, Orphan: true})
 	d.asks = []string{"Dan invites you to chess: /accept 1234abcd"}
 	return m
+}
+
+// Renewals of keys in a row take one line, and a message ends the row.
+func TestRenewalsAreFolded(t *testing.T) {
+	d := scene().desk
+	before := len(d.lines)
+	renews := func(text string) {
+		d.note(api.Event{Type: api.EventMember, Text: text, Member: &api.MemberEvent{Change: "keys"}})
+	}
+	renews("one")
+	renews("two")
+	d.add(api.Message{ID: "m5", Name: "Bob", Kind: "text", Text: "between"})
+	renews("three")
+	d.note(api.Event{Type: api.EventMember, Text: "another device", Member: &api.MemberEvent{Change: "device-added"}})
+	renews("four")
+	var got []string
+	for _, l := range d.lines[before:] {
+		got = append(got, l.note)
+	}
+	if want := []string{"two", "", "three", "another device", "four"}; !slices.Equal(got, want) {
+		t.Errorf("the timeline has %q, want %q", got, want)
+	}
 }
 
 func TestScreens(t *testing.T) {

@@ -190,7 +190,7 @@ function note(kind, text) {
 const worth = (e) => told.includes(e.type) && (e.type !== 'group' || e.change?.what !== 'joined');
 
 function entry(e) {
-  return el('li', { class: ['note', e.type, (e.member?.change ?? '').startsWith('device') ? 'device' : ''].filter(Boolean).join(' '), 'data-cursor': e.cursor },
+  return el('li', { class: ['note', e.type, (e.member?.change ?? '').startsWith('device') ? 'device' : e.member?.change === 'keys' ? 'keys' : ''].filter(Boolean).join(' '), 'data-cursor': e.cursor },
     el('time', { datetime: e.at, text: clock(e.at) }), ' ', visible(e.text));
 }
 
