@@ -88,7 +88,7 @@ func (g *Group) save(b *batch) error {
 func (b *batch) changes() bool {
 	return slices.ContainsFunc(b.fx.Notify, func(n session.Notice) bool {
 		switch n.Kind {
-		case session.NoticeText, session.NoticeSent, session.NoticeDelivered, session.NoticeIntent:
+		case session.NoticeText, session.NoticeSent, session.NoticeDelivered, session.NoticeRead, session.NoticeIntent:
 			return false
 		}
 		return true

@@ -37,6 +37,8 @@ type Config struct {
 	Serve     bool     // relay for known peers
 	Probe     bool     // have others test which addresses can be reached
 	AskAlways bool     // invitations of contacts wait for an answer too
+	// ReadReceipts has authors told when a person here has read their messages.
+	ReadReceipts bool
 
 	Key      store.Key            // opens the store; nil is a key file in Dir
 	Log      *slog.Logger         // nil: none

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -47,16 +48,56 @@ type Mine struct {
 	Of      int               `cbor:"6,keyasint"`
 	Text    string            `cbor:"7,keyasint,omitempty"` // until it is in the history
 	Reason  string            `cbor:"8,keyasint,omitempty"`
+	People  int               `cbor:"9,keyasint,omitempty"` // others in the group when it was asked for
+
+	readers map[session.Account]bool // once asked for
 }
 
 const (
 	mineRows   = "d/" // group tag / intent
 	intentRows = "i/" // group tag / message
+	readerRows = "r/" // group tag / message / account that has read it
 )
 
-// Progress is the same for faces.
-func (m *Mine) Progress() api.Progress {
-	return api.Progress{State: m.State, Peers: m.Peers, Delivered: m.Got, Of: m.Of}
+// Progress is the same for faces. Whoever has left is not counted among those
+// who have read it, nor among those who may.
+func (g *Group) Progress(m *Mine) api.Progress {
+	p := api.Progress{State: m.State, Peers: m.Peers, Delivered: m.Got, Of: m.Of}
+	members := g.View().Members
+	p.People = max(0, min(m.People, len(members)-1))
+	if m.State != api.Read {
+		return p
+	}
+	readers := g.readers(m)
+	for _, at := range members {
+		if readers[at.Account] {
+			p.Read++
+		}
+	}
+	if p.People = max(p.People, p.Read); p.Read == 0 {
+		p.State = api.Delivered
+	}
+	return p
+}
+
+// readers are the accounts that have said that they read a message.
+func (g *Group) readers(m *Mine) map[session.Account]bool {
+	if m.readers != nil {
+		return m.readers
+	}
+	m.readers = make(map[session.Account]bool)
+	for row, err := range g.n.store.Rows(g.readerRow(m.Message, ""), "") {
+		var a session.Account
+		if b, bad := hex.DecodeString(row.Key); err == nil && bad == nil && len(b) == len(a) {
+			copy(a[:], b)
+			m.readers[a] = true
+		}
+	}
+	return m.readers
+}
+
+func (g *Group) readerRow(id session.MessageID, account string) string {
+	return readerRows + g.tag + "/" + hexOf(id[:]) + "/" + account
 }
 
 // sentMine reads the row of an intent, from the batch under way or from disk.
@@ -75,19 +116,27 @@ func (g *Group) sentMine(id session.IntentID, moved map[session.IntentID]*Mine) 
 // progressOf is how far a message has come, by the batch under way or by disk;
 // nil where it is of another device of mine.
 func (g *Group) progressOf(id session.MessageID, moved map[session.IntentID]*Mine) *api.Progress {
-	for _, m := range moved {
+	_, m := g.mineOf(id, moved)
+	if m == nil {
+		return nil
+	}
+	p := g.Progress(m)
+	return &p
+}
+
+// mineOf is the row of a message of mine and the intent it stands under, likewise.
+func (g *Group) mineOf(id session.MessageID, moved map[session.IntentID]*Mine) (session.IntentID, *Mine) {
+	for intent, m := range moved {
 		if m.Message == id {
-			p := m.Progress()
-			return &p
+			return intent, m
 		}
 	}
 	if intent, ok := g.intentOf(id); ok {
 		if m, ok := g.Mine(intent); ok {
-			p := m.Progress()
-			return &p
+			return intent, m
 		}
 	}
-	return nil
+	return session.IntentID{}, nil
 }
 
 // intentOf finds which intent of mine a message is.
@@ -113,6 +162,8 @@ func (g *Group) event(n session.Notice, moved map[session.IntentID]*Mine, note f
 		e.Type, e.Message, e.Text = api.EventMessage, &m, m.Name+": "+m.Text
 	case session.NoticeSent, session.NoticeDelivered:
 		e = g.delivery(n, moved)
+	case session.NoticeRead:
+		return g.wasRead(n, moved, note)
 	case session.NoticeIntent:
 		return g.operation(n, note)
 	case session.NoticeRoster:
@@ -189,27 +240,51 @@ func (g *Group) delivery(n session.Notice, moved map[session.IntentID]*Mine) api
 	m.Message = n.Message
 	d := &api.DeliveryEvent{Message: hexOf(n.Message[:])}
 	if n.Kind == session.NoticeDelivered {
-		m.State, m.Got, m.Of = api.Delivered, n.Count, n.Of
+		m.Got, m.Of = n.Count, n.Of
+		m.reached(api.Delivered)
 		d.By = hexOf(n.Account[:])
-		d.Progress = m.Progress()
+		d.Progress = g.Progress(m)
 		return api.Event{Type: api.EventDelivery, Delivery: d, Text: fmt.Sprintf("Delivered to %s, %d of %d devices.", g.n.NameOf(n.Account), m.Got, m.Of)}
 	}
 	text := ""
 	switch n.State {
 	case session.StateQueued:
 		m.State, text = api.Queued, "Queued; nobody else has it yet."
+		m.People = len(g.View().Members) - 1
 	case session.StateHanded:
 		m.State, m.Peers, text = api.Handed, n.Count, fmt.Sprintf("Handed to %d peers.", n.Count)
 	case session.StateDelivered, session.StateFinal:
-		m.State, text = api.Delivered, "Delivered to everybody."
-		m.Got = max(m.Got, m.Of)
+		text, m.Got = "Delivered to everybody.", max(m.Got, m.Of)
+		m.reached(api.Delivered)
 	case session.StateDenied, session.StateExpired:
 		m.State, m.Reason, text = api.Held, n.Reason, api.Sentence("not sent: "+n.Reason)
 	default:
 		text = api.Sentence("it moved on: " + n.Reason)
 	}
-	d.Progress = m.Progress()
+	d.Progress = g.Progress(m)
 	return api.Event{Type: api.EventDelivery, Delivery: d, Text: text}
+}
+
+// reached notes a state; what somebody has read stays read.
+func (m *Mine) reached(state api.Delivery) {
+	if m.State != api.Read {
+		m.State = state
+	}
+}
+
+// wasRead notes that somebody has read a message of mine, once.
+func (g *Group) wasRead(n session.Notice, moved map[session.IntentID]*Mine, note func(session.Row)) (api.Event, bool) {
+	intent, m := g.mineOf(n.Message, moved)
+	if m == nil || g.readers(m)[n.Account] {
+		return api.Event{}, false
+	}
+	moved[intent] = m
+	m.readers[n.Account] = true
+	m.State = api.Read
+	note(session.Row{Key: g.readerRow(n.Message, hexOf(n.Account[:])), Value: []byte{1}})
+	d := &api.DeliveryEvent{Message: hexOf(n.Message[:]), By: hexOf(n.Account[:]), Progress: g.Progress(m)}
+	text := fmt.Sprintf("Read by %s, %d of %d people.", g.n.NameOf(n.Account), d.Progress.Read, d.Progress.People)
+	return api.Event{Type: api.EventDelivery, Delivery: d, Text: text}, true
 }
 
 // operation is progress of a change that somebody here asked for.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -28,12 +29,7 @@ func (a *app) readCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if mark && len(page.Messages) > 0 {
-			if _, err := a.client().MarkRead(cmd.Context(), args[0], page.Messages[len(page.Messages)-1].Seq); err != nil {
-				return err
-			}
-		}
-		return a.show(page, func(w io.Writer) {
+		err = a.show(page, func(w io.Writer) {
 			if len(page.Messages) == 0 {
 				fmt.Fprintln(w, "No messages.")
 			}
@@ -44,6 +40,10 @@ func (a *app) readCommand() *cobra.Command {
 				fmt.Fprintln(w, "There is more: --limit, --after, --before.")
 			}
 		})
+		if err != nil || !mark {
+			return err
+		}
+		return a.markRead(cmd.Context(), args[0], page.Messages)
 	})
 	f := c.Flags()
 	f.BoolVar(&q.Unread, "unread", false, "only what you have not read")
@@ -51,9 +51,22 @@ func (a *app) readCommand() *cobra.Command {
 	f.IntVar(&q.Limit, "limit", 0, "how many at most")
 	f.Uint64Var(&q.After, "after", 0, "only those after this number")
 	f.Uint64Var(&q.Before, "before", 0, "only those before this number")
-	f.BoolVar(&mark, "mark", false, "mark them as read")
+	f.BoolVar(&mark, "mark", false, "mark them as read, and with read-receipts on let their authors know")
 	c.ValidArgsFunction = a.completeWith(groupNames)
 	return c
+}
+
+// markRead marks messages that were just shown as read.
+func (a *app) markRead(ctx context.Context, group string, shown []api.Message) error {
+	if len(shown) == 0 {
+		return nil
+	}
+	var read api.ReadUpTo
+	for _, m := range shown {
+		read.Seq, read.Shown = max(read.Seq, m.Seq), append(read.Shown, m.Seq)
+	}
+	_, err := a.client().MarkRead(ctx, group, read)
+	return err
 }
 
 func parseSince(s string) (time.Time, error) {
@@ -87,7 +100,7 @@ func messageLine(m api.Message) string {
 }
 
 func (a *app) tailCommand() *cobra.Command {
-	var follow bool
+	var follow, mark bool
 	var lines int
 	c := verb("tail GROUP", "The latest messages, and with -f those to come", 1, 1, func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
@@ -110,15 +123,24 @@ func (a *app) tailCommand() *cobra.Command {
 			}
 			last = m.Seq
 		}
-		if !follow {
-			return nil
+		if mark {
+			err = a.markRead(ctx, g.ID, page.Messages)
+		}
+		if err != nil || !follow {
+			return err
 		}
 		for e, err := range a.client().Watch(ctx, api.WatchOptions{From: status.Cursor, Types: []api.EventType{api.EventMessage}, Group: g.ID}) {
 			if err != nil {
 				return err
 			}
-			if e.Message != nil && e.Message.Seq > last {
-				if err := a.line(*e.Message); err != nil {
+			if e.Message == nil || e.Message.Seq <= last {
+				continue
+			}
+			if err := a.line(*e.Message); err != nil {
+				return err
+			}
+			if mark {
+				if err := a.markRead(ctx, g.ID, []api.Message{*e.Message}); err != nil {
 					return err
 				}
 			}
@@ -126,6 +148,7 @@ func (a *app) tailCommand() *cobra.Command {
 		return ctx.Err()
 	})
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with those to come")
+	c.Flags().BoolVar(&mark, "mark", false, "mark them as read, and with read-receipts on let their authors know")
 	c.Flags().IntVarP(&lines, "lines", "n", 10, "how many")
 	c.ValidArgsFunction = a.completeWith(groupNames)
 	return c

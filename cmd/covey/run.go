@@ -50,7 +50,7 @@ func (a *app) serve(name string, logTo io.Writer) (*server, error) {
 		Extra: extra,
 		Dir:   a.dir, Name: name, Network: s.get("network"), DHT: node.DHT(s.get("dht")), Version: version(),
 		Listen: s.list("listen"), Bootstrap: s.list("bootstrap"), Multicast: s.is("multicast"), MapPorts: s.is("map-ports"),
-		Relay: s.is("relay"), Serve: s.is("serve-relay"), Probe: s.is("probe"), AskAlways: s.is("ask-always"),
+		Relay: s.is("relay"), Serve: s.is("serve-relay"), Probe: s.is("probe"), AskAlways: s.is("ask-always"), ReadReceipts: s.is("read-receipts"),
 		Key: key, Registry: registry, Log: slog.New(slog.NewTextHandler(logTo, &slog.HandlerOptions{Level: level})),
 	})
 	if err != nil {

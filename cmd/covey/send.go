@@ -59,7 +59,7 @@ func (a *app) sendCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&reply, "reply-to", "", "message that this answers, by its id")
 	f.StringVar(&react, "react", "", "message that TEXT, a sign, is a reaction to, by its id")
-	f.StringVar(&wait, "wait", "queued", "return once it is queued, handed, or delivered[:N|all]")
+	f.StringVar(&wait, "wait", "queued", "return once it is queued, handed, delivered[:N|all], or read[:N|all] by those who let it be known")
 	f.DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait at most")
 	f.StringVar(&key, "key", "", "name of the intent: the same name twice is sent once")
 	c.ValidArgsFunction = a.completeWith(groupNames)
@@ -69,15 +69,16 @@ func (a *app) sendCommand() *cobra.Command {
 // goal is what --wait waits for.
 type goal struct {
 	state api.Delivery
-	count int // devices; -1 for all
+	count int // devices, or people who have read it; -1 for all
 }
 
 func parseWait(s string) (goal, error) {
 	state, count, counted := strings.Cut(s, ":")
 	g := goal{state: api.Delivery(state), count: 1}
-	bad := api.NewError(api.CodeUsage, fmt.Sprintf("--wait %s is not known.", s), "Say queued, handed, delivered, delivered:3 or delivered:all.")
+	bad := api.NewError(api.CodeUsage, fmt.Sprintf("--wait %s is not known.", s), "Say queued, handed, delivered, delivered:3, delivered:all, or read in place of delivered.")
+	counts := g.state == api.Delivered || g.state == api.Read
 	switch {
-	case g.state != api.Queued && g.state != api.Handed && g.state != api.Delivered, counted && g.state != api.Delivered:
+	case g.state != api.Queued && g.state != api.Handed && !counts, counted && !counts:
 		return g, bad
 	case count == "all":
 		g.count = -1
@@ -101,10 +102,14 @@ func (g goal) met(p api.Progress) bool {
 	if p.State != api.Delivered && p.State != api.Read {
 		return false
 	}
-	if g.count < 0 {
-		return p.Delivered >= p.Of
+	have, of := p.Delivered, p.Of
+	if g.state == api.Read {
+		have, of = p.Read, p.People
 	}
-	return p.Delivered >= g.count
+	if g.count < 0 {
+		return have >= of
+	}
+	return have >= g.count
 }
 
 // follow watches a message until it is where it should be.
@@ -133,7 +138,12 @@ func (a *app) follow(ctx context.Context, sent api.Sent, g goal, timeout time.Du
 	if ctx.Err() != nil {
 		return m, ctx.Err()
 	}
-	if m.Progress.State == api.Delivered && g.state == api.Delivered {
+	switch p := m.Progress; {
+	case p.State == api.Read && g.state == api.Read:
+		return m, api.NewError(api.CodePartial, fmt.Sprintf("%d of %d people had read it within %s.", p.Read, p.People, timeout), "Only who has turned read receipts on says so; nothing needs to be sent again.")
+	case g.state == api.Read:
+		return m, api.NewError(api.CodeWait, fmt.Sprintf("It is %s; nobody had said within %s that they read it.", progressLine(m), timeout), "Only who has turned read receipts on says so; nothing needs to be sent again.")
+	case g.state == api.Delivered && (p.State == api.Delivered || p.State == api.Read):
 		return m, api.NewError(api.CodePartial, fmt.Sprintf("%d of %d devices had it within %s.", m.Progress.Delivered, m.Progress.Of, timeout), "The others fetch it when they are back; nothing needs to be sent again.")
 	}
 	return m, api.NewError(api.CodeWait, fmt.Sprintf("It is %s, and was not %s within %s.", m.Progress.State, g.state, timeout), "It goes on by itself; nothing needs to be sent again.")
@@ -149,6 +159,8 @@ func progressLine(m api.Message) string {
 		return fmt.Sprintf("handed to %s", plural(p.Peers, "peer"))
 	case api.Delivered:
 		return fmt.Sprintf("delivered %d/%d", p.Delivered, p.Of)
+	case api.Read:
+		return fmt.Sprintf("delivered %d/%d, read by %d/%d", p.Delivered, p.Of, p.Read, p.People)
 	}
 	return string(p.State)
 }

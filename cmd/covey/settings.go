@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/covey-p2p/covey/node/api"
@@ -40,6 +41,7 @@ var known = []setting{
 	{name: "serve-relay", fallback: "false", help: "relay for peers that this node knows", yesNo: true, advanced: true},
 	{name: "probe", fallback: "true", help: "have others test which addresses can be reached", yesNo: true, advanced: true},
 	{name: "ask-always", fallback: "false", help: "invitations of contacts wait for an answer too", yesNo: true, advanced: true},
+	{name: "read-receipts", fallback: "false", help: "let authors know when you have read their messages", yesNo: true, advanced: true},
 	{name: "key", fallback: "file", help: "what opens the store: file, keyring, or passphrase (from COVEY_PASSPHRASE)", advanced: true},
 	{name: "log", fallback: "warn", help: "debug, info, warn or error", advanced: true},
 }
@@ -141,6 +143,51 @@ func readFile(path string) (map[string]string, error) {
 		out[name] = strings.Trim(strings.TrimSpace(value), `"`)
 	}
 	return out, lines.Err()
+}
+
+// write puts a setting into the file, in the place of what was said of it there;
+// all other lines stay as they are.
+func (s *settings) write(name, value string) error {
+	at := slices.IndexFunc(known, func(k setting) bool { return k.name == name && k.advanced })
+	if at < 0 {
+		return api.NewError(api.CodeUsage, fmt.Sprintf("There is no setting %q for the file.", name), "`covey config show` lists the settings; dir and profile are given as flags.")
+	}
+	if _, err := strconv.ParseBool(value); known[at].yesNo && err != nil {
+		return api.NewError(api.CodeUsage, fmt.Sprintf("%s is a matter of true or false, not of %q.", name, value), "Say true or false.")
+	}
+	if strings.ContainsAny(value, "\n\r\"") {
+		return api.NewError(api.CodeUsage, "A value is one line without quotes.", "")
+	}
+	b, err := os.ReadFile(s.file())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	lines := slices.DeleteFunc(strings.SplitAfter(string(b), "\n"), func(line string) bool {
+		key, _, _ := strings.Cut(line, "=")
+		return strings.TrimSpace(key) == name || line == ""
+	})
+	if n := len(lines); n > 0 && !strings.HasSuffix(lines[n-1], "\n") {
+		lines[n-1] += "\n"
+	}
+	lines = append(lines, name+" = "+value+"\n")
+	if err := os.MkdirAll(s.dir(), 0o700); err != nil {
+		return err
+	}
+	next := s.file() + ".new" // a crash leaves the old file or this one, whole
+	if err := os.WriteFile(next, []byte(strings.Join(lines, "")), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, s.file())
+}
+
+// completeSettings are the names that the file may hold.
+func completeSettings(_ *cobra.Command, args []string, _ string) (names []string, how cobra.ShellCompDirective) {
+	for _, k := range known {
+		if k.advanced && len(args) == 0 {
+			names = append(names, k.name)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 func (s *settings) get(name string) string { return s.values[name] }

@@ -52,8 +52,7 @@ type GroupBackend interface {
 
 	Messages(ctx context.Context, group string, q MessageQuery) (Page, error)
 	Send(ctx context.Context, key Key, group string, m NewMessage) (Sent, error)
-	// MarkRead marks what is up to seq as read by a person; 0 marks all.
-	MarkRead(ctx context.Context, key Key, group string, seq uint64) (Group, error)
+	MarkRead(ctx context.Context, key Key, group string, read ReadUpTo) (Group, error)
 
 	Epochs(ctx context.Context, group string) (Epochs, error)
 	Why(ctx context.Context, group, about string) (Why, error)
@@ -110,6 +109,12 @@ type NewMessage struct {
 	Text    string `json:"text" minLength:"1" maxLength:"32768"`
 	ReplyTo string `json:"reply_to,omitempty"`
 	Kind    string `json:"kind,omitempty" enum:"text,reaction" doc:"text where empty. A reaction is a sign in answer to ReplyTo."`
+}
+
+// ReadUpTo marks messages as read by a person.
+type ReadUpTo struct {
+	Seq   uint64   `json:"seq" doc:"All up to here; 0 for all there are."`
+	Shown []uint64 `json:"shown,omitempty" maxItems:"500" doc:"Places (seq) of messages that were before that person's eyes. Where the node has read receipts on, their authors are told; of others nobody is."`
 }
 
 // MessageQuery selects messages. Without After and Before it asks for the

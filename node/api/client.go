@@ -173,9 +173,8 @@ func (c *Client) Send(ctx context.Context, group string, m NewMessage) (s Sent, 
 	return s, c.post(ctx, &s, m, "groups", group, "messages")
 }
 
-// MarkRead marks what is up to seq as read by a person; 0 marks all.
-func (c *Client) MarkRead(ctx context.Context, group string, seq uint64) (g Group, err error) {
-	return g, c.post(ctx, &g, readUpTo{seq}, "groups", group, "read")
+func (c *Client) MarkRead(ctx context.Context, group string, read ReadUpTo) (g Group, err error) {
+	return g, c.post(ctx, &g, read, "groups", group, "read")
 }
 
 func (c *Client) Epochs(ctx context.Context, group string) (e Epochs, err error) {

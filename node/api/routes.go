@@ -59,8 +59,8 @@ var routes = []route{
 	call("POST", "/v1/groups/{group}/messages", sending, "Send a message", func(ctx context.Context, b Backend, in *groupBody[NewMessage]) (Sent, error) {
 		return b.Send(ctx, in.Key, in.Group, in.Body)
 	}),
-	call("POST", "/v1/groups/{group}/read", reading, "Mark messages as read", func(ctx context.Context, b Backend, in *groupBody[readUpTo]) (Group, error) {
-		return b.MarkRead(ctx, in.Key, in.Group, in.Body.Seq)
+	call("POST", "/v1/groups/{group}/read", reading, "Mark messages as read", func(ctx context.Context, b Backend, in *groupBody[ReadUpTo]) (Group, error) {
+		return b.MarkRead(ctx, in.Key, in.Group, in.Body)
 	}),
 	call("GET", "/v1/groups/{group}/epochs", owner, "The tree of recent epochs", func(ctx context.Context, b Backend, in *InGroup) (Epochs, error) {
 		return b.Epochs(ctx, in.Group)
@@ -185,9 +185,6 @@ type (
 	}
 	newRole struct {
 		Role Role `json:"role" enum:"member,admin,owner"`
-	}
-	readUpTo struct {
-		Seq uint64 `json:"seq"`
 	}
 	newRepair struct {
 		DryRun bool `json:"dry_run,omitempty"`

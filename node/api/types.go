@@ -25,6 +25,7 @@ type Status struct {
 	Queued       int       `json:"queued" doc:"Messages and changes of mine that nobody else has yet."`
 	Requests     int       `json:"requests" doc:"Contact requests and invitations that wait for an answer."`
 	KeyPackages  int       `json:"key_packages" doc:"Single-use key packages that others may still take."`
+	ReadReceipts bool      `json:"read_receipts" doc:"Authors are told when a person here has read their messages."`
 	Cursor       uint64    `json:"cursor" doc:"Newest event of the log."`
 	Trouble      []string  `json:"trouble,omitempty" doc:"What needs a person, one sentence each."`
 }
@@ -126,7 +127,7 @@ const (
 	Queued    Delivery = "queued"    // durable here; nobody else has it
 	Handed    Delivery = "handed"    // sent to at least one peer that has answered since
 	Delivered Delivery = "delivered" // Count of Of devices have said that they can read it
-	Read      Delivery = "read"      // at least one person has said so
+	Read      Delivery = "read"      // at least one person has said so, who chose to
 	Held      Delivery = "held"      // not re-sent: somebody new would read it; a person must decide
 )
 
@@ -135,8 +136,9 @@ type Progress struct {
 	State     Delivery `json:"state"`
 	Peers     int      `json:"peers" doc:"Peers it was handed to."`
 	Delivered int      `json:"delivered" doc:"Devices that have it, of Of."`
-	Read      int      `json:"read" doc:"Accounts that have read it."`
 	Of        int      `json:"of" doc:"Devices it is meant for."`
+	Read      int      `json:"read" doc:"People who have said that they read it, of People; who does not turn read receipts on never says so."`
+	People    int      `json:"people" doc:"People who were in the group when it was sent, as far as they still are."`
 }
 
 // Message is one line of a group's history.

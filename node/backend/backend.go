@@ -58,7 +58,7 @@ func (b *Backend) Status(ctx context.Context) (api.Status, error) {
 	s := api.Status{
 		Name: b.name(), Account: hexOf(id.Account[:]), Device: hexOf(id.Device[:]), Peer: n.Mesh().Host().ID().String(),
 		Network: n.Config().Network, Version: n.Config().Version, Started: b.n.Started().UTC(), Dir: n.Config().Dir,
-		Reachability: b.reachability(), Addresses: b.fullAddresses(), Cursor: n.Journal().Cursor(), KeyPackages: n.KeyPackages(),
+		Reachability: b.reachability(), Addresses: b.fullAddresses(), Cursor: n.Journal().Cursor(), KeyPackages: n.KeyPackages(), ReadReceipts: n.Config().ReadReceipts,
 	}
 	s.Ready = len(n.Mesh().Host().Network().ListenAddresses()) > 0
 	direct, relayed := n.Connected()

@@ -411,7 +411,7 @@ func (b *Backend) Send(ctx context.Context, key api.Key, ref string, in api.NewM
 		case n.Kind == session.NoticeSent && n.ID == id && n.State == session.StateDenied:
 			return api.Sent{}, api.NewError(api.CodeTooMany, api.Sentence(n.Reason), "Wait until some of what is queued has gone.")
 		case n.Kind == session.NoticeSent && n.ID == id:
-			sent.Message, sent.State = n.Message, api.Queued
+			sent.Message, sent.State, sent.People = n.Message, api.Queued, len(g.View().Members)-1
 		}
 	}
 	for _, n := range c.Notices {
@@ -424,7 +424,7 @@ func (b *Backend) Send(ctx context.Context, key api.Key, ref string, in api.NewM
 
 func (b *Backend) receipt(g *node.Group, sent *node.Mine, in api.NewMessage, cursor uint64) api.Sent {
 	at := time.Now().UTC()
-	p := sent.Progress()
+	p := g.Progress(sent)
 	me := b.me().Account
 	m := api.Message{
 		ID: hexOf(sent.Message[:]), Group: g.ID(), Seq: sent.Seq, Author: hexOf(me[:]), Name: b.name(), Mine: true,
@@ -433,15 +433,20 @@ func (b *Backend) receipt(g *node.Group, sent *node.Mine, in api.NewMessage, cur
 	return api.Sent{Message: m, Cursor: cursor}
 }
 
-func (b *Backend) MarkRead(ctx context.Context, key api.Key, ref string, seq uint64) (api.Group, error) {
+func (b *Backend) MarkRead(ctx context.Context, key api.Key, ref string, in api.ReadUpTo) (api.Group, error) {
 	g, err := b.findGroup(ref)
 	if err != nil {
 		return api.Group{}, err
 	}
-	if seq == 0 {
-		seq = ^uint64(0)
+	read := session.Read{ID: intentID(key), Seq: cmp.Or(in.Seq, ^uint64(0))}
+	if b.n.Config().ReadReceipts {
+		for _, seq := range in.Shown[:min(len(in.Shown), api.MaxPage)] {
+			if h, err := g.History(seq); err == nil && h.Account != b.me().Account {
+				read.Shown = append(read.Shown, session.Shown{Message: h.Message, Author: h.Device})
+			}
+		}
 	}
-	if _, err := g.Do(ctx, session.Read{ID: intentID(key), Seq: seq}); err != nil {
+	if _, err := g.Do(ctx, read); err != nil {
 		return api.Group{}, err
 	}
 	shown, err := b.showGroup(ctx, g)

@@ -176,6 +176,10 @@ func (b *Backend) whyMessage(ctx context.Context, g *node.Group, ref string) (ap
 	switch {
 	case !m.Mine:
 		w.Verdict = fmt.Sprintf("It is readable here, and was read in epoch %s.", m.Epoch.Print)
+	case p != nil && p.State == api.Read:
+		w.Verdict = fmt.Sprintf("%d of %d people have said that they have read it.", p.Read, p.People)
+		w.Cause = "Whoever has not turned read receipts on never says so."
+		w.Facts = append(w.Facts, fmt.Sprintf("%d of %d devices have said that they have it.", p.Delivered, p.Of))
 	case p == nil || p.State == api.Delivered && p.Delivered >= p.Of:
 		w.Verdict = "Every device that it was meant for has it."
 	case p.State == api.Delivered:

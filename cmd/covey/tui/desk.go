@@ -39,11 +39,12 @@ type desk struct {
 	groups []api.Group
 	open   api.GroupDetail
 	lines  []line
-	byID   map[string]int // message id -> index in lines
-	past   uint64         // cursor of the last note that was loaded with the open group
-	asks   []string       // what waits for an answer, a sentence each
-	reply  string         // id of the message being answered
-	notice string         // last thing said to the person, below the timeline
+	byID   map[string]int  // message id -> index in lines
+	past   uint64          // cursor of the last note that was loaded with the open group
+	told   map[uint64]bool // messages of the open group that were on the screen, as their authors were told
+	asks   []string        // what waits for an answer, a sentence each
+	reply  string          // id of the message being answered
+	notice string          // last thing said to the person, below the timeline
 }
 
 func newDesk(c *api.Client, extra []Command) *desk {
@@ -126,7 +127,7 @@ func (d *desk) enter(group string) job {
 			return failed(err)
 		}
 		return func(d *desk) job {
-			d.open, d.lines, d.byID, d.reply, d.past = g, nil, map[string]int{}, "", 0
+			d.open, d.lines, d.byID, d.reply, d.past, d.told = g, nil, map[string]int{}, "", 0, map[uint64]bool{}
 			for _, m := range p.Messages {
 				for len(notes) > 0 && notes[0].At.Before(m.Received) {
 					d.note(notes[0])
@@ -180,7 +181,7 @@ func (d *desk) detail() job {
 func (d *desk) seen() job {
 	c, id := d.client, d.open.ID
 	return func(ctx context.Context) apply {
-		if _, err := c.MarkRead(ctx, id, 0); err != nil {
+		if _, err := c.MarkRead(ctx, id, api.ReadUpTo{}); err != nil {
 			return failed(err)
 		}
 		groups, err := c.Groups(ctx)
@@ -188,6 +189,31 @@ func (d *desk) seen() job {
 			return failed(err)
 		}
 		return func(d *desk) job { d.groups = groups; return nil }
+	}
+}
+
+// tell has the authors of messages told that they were on the screen, where the
+// person lets them know.
+func (d *desk) tell(shown []api.Message) job {
+	if !d.status.ReadReceipts {
+		return nil
+	}
+	read := api.ReadUpTo{}
+	for _, m := range shown {
+		if !m.Mine && !d.told[m.Seq] && m.Group == d.open.ID {
+			d.told[m.Seq] = true
+			read.Seq, read.Shown = max(read.Seq, m.Seq), append(read.Shown, m.Seq)
+		}
+	}
+	if len(read.Shown) == 0 {
+		return nil
+	}
+	c, id := d.client, d.open.ID
+	return func(ctx context.Context) apply {
+		if _, err := c.MarkRead(ctx, id, read); err != nil {
+			return failed(err)
+		}
+		return nil
 	}
 }
 

@@ -25,6 +25,7 @@ func Plain(ctx context.Context, c *api.Client, o Options) error {
 	p.mu.Lock()
 	p.greet()
 	p.mu.Unlock()
+	p.tellShown(ctx)
 
 	watched := make(chan struct{})
 	go func() { // prints events; ends with the context
@@ -53,9 +54,10 @@ func Plain(ctx context.Context, c *api.Client, o Options) error {
 // plain owns the desk behind a lock: lines come from two goroutines, the
 // keyboard's and the event log's.
 type plain struct {
-	mu   sync.Mutex
-	desk *desk
-	out  io.Writer
+	mu    sync.Mutex
+	desk  *desk
+	out   io.Writer
+	shown []api.Message // printed since authors were told last
 }
 
 // do runs a job and what follows from it, to the end.
@@ -86,6 +88,7 @@ func (p *plain) line(ctx context.Context, s string) {
 		p.greet()
 	}
 	p.mu.Unlock()
+	p.tellShown(ctx)
 }
 
 func (p *plain) event(ctx context.Context, e api.Event) {
@@ -94,6 +97,16 @@ func (p *plain) event(ctx context.Context, e api.Event) {
 	if s := p.tell(e); s != "" {
 		p.printLocked(s)
 	}
+	p.mu.Unlock()
+	p.do(ctx, j)
+	p.tellShown(ctx)
+}
+
+// tellShown has authors told of what was printed.
+func (p *plain) tellShown(ctx context.Context) {
+	p.mu.Lock()
+	j := p.desk.tell(p.shown)
+	p.shown = nil
 	p.mu.Unlock()
 	p.do(ctx, j)
 }
@@ -114,7 +127,9 @@ func (p *plain) tell(e api.Event) string {
 	return Visible(e.Text)
 }
 
+// spoken is a message as a line, which is about to be printed.
 func (p *plain) spoken(m api.Message) string {
+	p.shown = append(p.shown, m)
 	who := name(m.Name)
 	if m.Mine {
 		who = "you"

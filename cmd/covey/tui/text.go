@@ -86,7 +86,7 @@ func fate(p *api.Progress) string {
 	case api.Delivered:
 		return fmt.Sprintf("delivered %d/%d", p.Delivered, p.Of)
 	case api.Read:
-		return fmt.Sprintf("delivered %d/%d, read by %d", p.Delivered, p.Of, p.Read)
+		return fmt.Sprintf("delivered %d/%d, read by %d/%d", p.Delivered, p.Of, p.Read, p.People)
 	case api.Held:
 		return "held: somebody new would read it"
 	}

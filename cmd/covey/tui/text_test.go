@@ -55,7 +55,7 @@ func TestFate(t *testing.T) {
 		{&api.Progress{State: api.Queued}, "queued"},
 		{&api.Progress{State: api.Handed, Peers: 3}, "handed to 3"},
 		{&api.Progress{State: api.Delivered, Delivered: 2, Of: 4}, "delivered 2/4"},
-		{&api.Progress{State: api.Read, Delivered: 4, Of: 4, Read: 1}, "delivered 4/4, read by 1"},
+		{&api.Progress{State: api.Read, Delivered: 4, Of: 4, Read: 1, People: 3}, "delivered 4/4, read by 1/3"},
 		{&api.Progress{State: "later"}, "later"},
 	}
 	for _, r := range rows {

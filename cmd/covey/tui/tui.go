@@ -122,31 +122,42 @@ func (m *model) look() tea.Cmd {
 	return func() tea.Msg { return besideMsg(m.opts.Beside()) }
 }
 
+// Update takes a message in, and then has authors told of what is on the screen.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.update(msg)
+	if !m.desk.status.ReadReceipts || m.palette {
+		return m, cmd
+	}
+	w := m.middle()
+	_, shown := m.onScreen(w, m.body(m.foot(w)))
+	return m, tea.Batch(cmd, m.run(m.desk.tell(shown)))
+}
+
+func (m *model) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
 		m.input.SetWidth(max(20, m.middle()))
-		return m, nil
+		return nil
 	case apply:
-		return m, m.run(msg(m.desk))
+		return m.run(msg(m.desk))
 	case api.Event:
-		return m, tea.Batch(m.run(m.desk.event(msg)), m.look())
+		return tea.Batch(m.run(m.desk.event(msg)), m.look())
 	case besideMsg:
 		m.beside = msg
-		return m, nil
+		return nil
 	case tea.KeyPressMsg:
 		if m.palette {
-			return m, m.paletteKey(msg)
+			return m.paletteKey(msg)
 		}
 		if cmd, done := m.key(msg); done {
-			return m, cmd
+			return cmd
 		}
 	}
 	var cmd tea.Cmd
 	m.input, cmd = m.input.Update(msg)
 	m.input.SetHeight(min(5, max(1, m.input.LineCount())))
-	return m, cmd
+	return cmd
 }
 
 // key handles a key of ours; done is false for one that is text.

@@ -46,8 +46,7 @@ func (m *model) middle() int {
 func (m *model) View() tea.View {
 	w := m.middle()
 	foot := m.foot(w)
-	height := m.height - 1 - lipgloss.Height(foot)
-	body := m.timeline(w, max(1, height))
+	body := m.timeline(w, m.body(foot))
 	middle := lipgloss.JoinVertical(lipgloss.Left, m.title(w), body, foot)
 	rows := m.height
 	bar := strings.TrimSuffix(strings.Repeat(" │ \n", rows), "\n")
@@ -64,6 +63,9 @@ func (m *model) View() tea.View {
 	v.WindowTitle = "covey"
 	return v
 }
+
+// body is how many lines of the timeline fit above the foot.
+func (m *model) body(foot string) int { return max(1, m.height-1-lipgloss.Height(foot)) }
 
 // box cuts text to a width and a height, and fills it up to both.
 func box(s string, width, height int) string {
@@ -128,23 +130,36 @@ func (m *model) timeline(w, h int) string {
 	if m.palette {
 		return m.commands(w, h)
 	}
-	var rows []string
-	for _, l := range m.desk.lines {
-		rows = append(rows, m.entry(l, w)...)
-	}
+	rows, _ := m.onScreen(w, h)
 	if len(rows) == 0 {
 		rows = []string{faint.Render("Nothing has been said here yet.")}
 		if m.desk.open.ID == "" {
 			rows = []string{"Nobody is here yet. /link makes an invitation to give to somebody;", "/add LINK takes one you were given; /new NAME makes a group."}
 		}
 	}
-	m.scroll = min(m.scroll, max(0, len(rows)-h))
-	end := len(rows) - m.scroll
-	rows = rows[max(0, end-h):end]
 	for len(rows) < h {
 		rows = append([]string{""}, rows...)
 	}
 	return strings.Join(rows, "\n")
+}
+
+// onScreen are the rows of the timeline that are drawn, and the messages whose
+// last row is among them.
+func (m *model) onScreen(w, h int) (rows []string, shown []api.Message) {
+	ends := make([]int, len(m.desk.lines))
+	for i, l := range m.desk.lines {
+		rows = append(rows, m.entry(l, w)...)
+		ends[i] = len(rows)
+	}
+	m.scroll = min(m.scroll, max(0, len(rows)-h))
+	last := len(rows) - m.scroll
+	first := max(0, last-h)
+	for i, l := range m.desk.lines {
+		if l.message != nil && first < ends[i] && ends[i] <= last {
+			shown = append(shown, *l.message)
+		}
+	}
+	return rows[first:last], shown
 }
 
 func (m *model) entry(l line, w int) []string {

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -90,6 +91,44 @@ func TestScreens(t *testing.T) {
 			}
 			golden(t, size.name, trimmed(ansi.Strip(screen)))
 		})
+	}
+}
+
+// Authors are told of what was drawn and of nothing else, once, and only where
+// the person lets them know.
+func TestOnlyWhatIsDrawnIsTold(t *testing.T) {
+	m := scene()
+	d := m.desk
+	d.told = map[uint64]bool{}
+	for i := range uint64(40) {
+		d.add(api.Message{ID: fmt.Sprint("n", i), Seq: 100 + i, Group: "aa", Name: "Bob", Kind: "text", Text: "line", Mine: i%10 == 9})
+	}
+	m.Update(tea.WindowSizeMsg{Width: 80, Height: 14})
+	if d.tell([]api.Message{*d.lines[10].message}) != nil || len(d.told) > 0 {
+		t.Error("something is told without having been asked to")
+	}
+	d.status.ReadReceipts = true
+	drawn := func() (seqs []uint64) {
+		for i := range uint64(40) {
+			if d.told[100+i] {
+				seqs = append(seqs, 100+i)
+			}
+		}
+		return seqs
+	}
+	m.Update(nil)
+	rows := strings.Count(ansi.Strip(m.View().Content), "Bob line")
+	first := drawn()
+	if len(first) != rows || first[0] != 139-uint64(rows) { // the last is mine
+		t.Errorf("%d of Bob's are on the screen, told of %v", rows, first)
+	}
+	m.Update(tea.KeyPressMsg{Code: tea.KeyPgUp})
+	after := drawn()
+	if len(after) <= len(first) || after[0] >= first[0] {
+		t.Errorf("scrolled up, told of %v after %v", after, first)
+	}
+	if j := d.tell([]api.Message{*d.lines[d.byID["n38"]].message}); j != nil {
+		t.Error("a message is told of twice")
 	}
 }
 

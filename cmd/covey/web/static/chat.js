@@ -12,6 +12,7 @@ let lines = new Map(); // message id -> its list item
 let reply = null;
 let shift = false; // the last key was pressed with it
 let notes = []; // what the node's log has told of this group, besides messages
+let rest = null; // runs out once the page has not been scrolled for a while
 const told = ['member', 'fork', 'gap', 'trouble', 'group'];
 
 export async function start(status) {
@@ -23,6 +24,7 @@ export async function start(status) {
     e.preventDefault();
     send();
   });
+  if (me.read_receipts) $('timeline').addEventListener('scroll', scrolled);
   $('new-group').addEventListener('click', newGroup);
   $('new-link').addEventListener('click', () => newLink());
   $('add-contact').addEventListener('click', addContact);
@@ -107,10 +109,32 @@ async function earlier(first) {
 
 async function markRead() {
   const seen = document.visibilityState === 'visible' && !$('chat').hidden;
-  if (seen && current && groups.find((g) => g.id === current.id)?.unread) {
-    await post('groups/' + seg(current.id) + '/read', { seq: 0 });
-    await refresh();
+  if (!seen || !current) return;
+  const shown = me.read_receipts ? inSight() : [];
+  const unread = groups.find((g) => g.id === current.id)?.unread;
+  if (!unread && !shown.length) return;
+  await post('groups/' + seg(current.id) + '/read', { seq: unread ? 0 : Math.max(...shown), shown });
+  if (unread) await refresh();
+}
+
+// inSight are the messages of others whose ends are on the screen and that no
+// author was told of yet.
+function inSight() {
+  const box = $('timeline').getBoundingClientRect();
+  const out = [];
+  for (const li of lines.values()) {
+    const end = li.getBoundingClientRect().bottom;
+    if (li.told || li.classList.contains('mine') || end <= box.top || end > box.bottom + 1) continue;
+    li.told = true;
+    out.push(Number(li.dataset.seq));
   }
+  return out;
+}
+
+// scrolled waits until the page is at rest before it says what is on the screen.
+function scrolled() {
+  clearTimeout(rest);
+  rest = setTimeout(() => markRead().catch((e) => note('trouble', e.message)), 500);
 }
 
 function head() {
@@ -173,7 +197,7 @@ function mark(m) {
 function progress(at, p) {
   at.textContent = {
     queued: 'queued: nobody else has it yet', handed: `handed to ${p.peers} peer${p.peers === 1 ? '' : 's'}`,
-    delivered: `delivered ${p.delivered}/${p.of}`, read: `delivered ${p.delivered}/${p.of}, read by ${p.read}`, held: 'held: somebody new would read it',
+    delivered: `delivered ${p.delivered}/${p.of}`, read: `delivered ${p.delivered}/${p.of}, read by ${p.read}/${p.people}`, held: 'held: somebody new would read it',
   }[p.state] ?? p.state;
   at.dataset.state = p.state;
 }
