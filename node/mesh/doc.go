@@ -6,8 +6,9 @@
 // there are and who belongs in each; it tells node what came in (Handler).
 //
 // Walk: host.go builds a libp2p host; keeper.go keeps it connected to known
-// peers; answer.go asks for signs of life; gossip.go runs topics; stream.go carries frames between two peers and
-// answers requests; trace.go counts what is dropped.
+// peers; answer.go asks for signs of life; gossip.go runs topics; stream.go
+// carries frames between two peers and answers requests; trace.go counts what is
+// dropped.
 //
 // # What outsiders see
 //
@@ -29,6 +30,15 @@
 // that two groups I share with nobody in common show as two names; to the
 // network, that this is libp2p, and how much flows when. Messages carry no
 // author, sequence number or signature of pubsub: MLS authenticates them.
+//
+// # Who is met
+//
+// All known peers are, in the end, so that people see who is there and either
+// side of a partition looks for the other. But who comes into a group of a
+// hundred does not need a hundred connections to take part, and a hundred who
+// come together would make five thousand before any of them could: meetAtOnce
+// are dialled at once, chosen by chance, the rest at leisure (keeper.due). Gossip
+// passes on what it hears, and logs are compared with whoever is connected.
 //
 // # Network ids
 //

@@ -3,6 +3,7 @@ package mesh
 import (
 	"cmp"
 	"context"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -22,8 +23,9 @@ type keeper struct {
 	dials chan struct{} // a place per dial under way
 	pings chan struct{} // a place per ping under way
 
-	mu    sync.RWMutex
-	known map[peer.ID]*acquaintance
+	mu      sync.RWMutex
+	known   map[peer.ID]*acquaintance
+	leisure time.Time // the next to be met of those who are not needed at once
 }
 
 // acquaintance is a known peer.
@@ -33,6 +35,7 @@ type acquaintance struct {
 	wait  time.Duration
 	seen  time.Time // last connected
 	dials bool      // one is under way
+	lot   uint64    // whom to dial first, by chance: not everybody the same
 	ping  time.Time // when to measure the round trip next
 }
 
@@ -68,6 +71,7 @@ func (m *Mesh) Know(peers map[peer.ID][]ma.Multiaddr) {
 func (k *keeper) replace(peers map[peer.ID][]ma.Multiaddr) (fresh, gone []peer.ID) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	running := len(k.known) > 0 // who is known from the start does not hear of us now
 	for p := range k.known {
 		if _, ok := peers[p]; !ok {
 			gone = append(gone, p)
@@ -77,7 +81,11 @@ func (k *keeper) replace(peers map[peer.ID][]ma.Multiaddr) (fresh, gone []peer.I
 	for p := range peers {
 		if _, ok := k.known[p]; !ok && p != k.m.host.ID() {
 			fresh = append(fresh, p)
-			k.known[p] = new(acquaintance)
+			a := &acquaintance{lot: rand.Uint64()}
+			if running && p < k.m.host.ID() {
+				a.next = time.Now().Add(yieldFor)
+			}
+			k.known[p] = a
 		}
 	}
 	return fresh, gone
@@ -140,7 +148,7 @@ func (k *keeper) changed(p peer.ID, c network.Connectedness) {
 	if a.up {
 		a.wait = 0
 		if !was {
-			a.ping = time.Now()
+			a.ping = time.Now().Add(rand.N(pingFirst))
 			defer k.wake()
 		}
 	} else {
@@ -213,24 +221,7 @@ func (k *keeper) run() {
 // round starts what dials are due and there is room for. It returns how long
 // until another is.
 func (k *keeper) round() time.Duration {
-	now := time.Now()
-	next := keepEvery
-	k.mu.Lock()
-	var due []peer.ID
-	for p, a := range k.known {
-		switch {
-		case a.up || a.dials:
-		case !now.Before(a.next):
-			due = append(due, p)
-		default:
-			next = min(next, a.next.Sub(now))
-		}
-	}
-	slices.SortFunc(due, func(a, b peer.ID) int {
-		x, y := k.known[a], k.known[b]
-		return cmp.Or(cmp.Compare(x.wait, y.wait), x.next.Compare(y.next), cmp.Compare(a, b))
-	})
-	k.mu.Unlock()
+	due, next := k.due(time.Now())
 	for _, p := range due {
 		select {
 		case k.dials <- struct{}{}:
@@ -246,6 +237,43 @@ func (k *keeper) round() time.Duration {
 		})
 	}
 	return next
+}
+
+// due lists whom to dial now, and says how long until another is due. In a large
+// group some are enough to begin with: the others are met one by one, at a pace
+// at which all of the group together make the same number of connections however
+// large it is. Who was met before is missed, and dialled whenever due.
+func (k *keeper) due(now time.Time) (due []peer.ID, next time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	next = keepEvery
+	have := 0
+	for p, a := range k.known {
+		switch {
+		case a.up || a.dials:
+			have++
+		case !now.Before(a.next):
+			due = append(due, p)
+		default:
+			next = min(next, a.next.Sub(now))
+		}
+	}
+	slices.SortFunc(due, func(a, b peer.ID) int {
+		x, y := k.known[a], k.known[b]
+		return cmp.Or(cmp.Compare(x.wait, y.wait), x.next.Compare(y.next), cmp.Compare(x.lot, y.lot))
+	})
+	due = slices.DeleteFunc(due, func(p peer.ID) bool {
+		if have++; have <= meetAtOnce || !k.known[p].seen.IsZero() {
+			return false
+		}
+		if wait := k.leisure.Sub(now); wait > 0 {
+			next = min(next, wait)
+			return true
+		}
+		k.leisure = now.Add(time.Duration(len(k.known)) * meetEach)
+		return false
+	})
+	return due, next
 }
 
 // measure starts what pings are due and there is room for, and returns how long

@@ -48,13 +48,24 @@ const (
 	answerWithin = 2 * time.Second
 	maxAnswering = 32
 	// pingsAtOnce is how many known peers are pinged at a time, each as often as
-	// the keeper looks around.
+	// the keeper looks around, and first within pingFirst: those who come together
+	// need not all be measured in the same moment.
 	pingsAtOnce = 4
+	pingFirst   = 5 * time.Second
 	// keepEvery is how often the keeper looks for known peers to dial,
 	// dialsAtOnce how many it dials at a time. Without it, two halves of a
 	// network that were parted for a minute never meet again.
 	keepEvery   = 20 * time.Second
 	dialsAtOnce = 4
+	// meetAtOnce is how many of the known peers a node that has met nobody yet dials
+	// at once: more than gossip wants, and a graph of so many chosen by chance hangs
+	// together. Each known peer adds meetEach to the wait before a further one is
+	// met: sixteen connections a second, over a group of any size.
+	meetAtOnce = 8
+	meetEach   = 60 * time.Millisecond
+	// yieldFor is how long the one of two peers with the higher id waits for the
+	// other to dial, when both have heard of each other at the same time.
+	yieldFor = 300 * time.Millisecond
 	// retryFirst and retryLast bound the wait before a peer that could not be
 	// reached is dialled again.
 	retryFirst = 5 * time.Second

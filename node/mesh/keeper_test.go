@@ -1,0 +1,45 @@
+package mesh
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// TestMeetsAFewThenTheRest: of a large group, some are dialled at once and the
+// others one by one; whoever was connected once is dialled whenever due.
+func TestMeetsAFewThenTheRest(t *testing.T) {
+	k := newKeeper(nil)
+	const all = 30
+	for i := range all {
+		k.known[peer.ID(strconv.Itoa(i))] = &acquaintance{lot: uint64(i)}
+	}
+	now := time.Now()
+	first, _ := k.due(now)
+	if len(first) != meetAtOnce+1 {
+		t.Fatalf("%d are dialled at once", len(first))
+	}
+	for _, p := range first {
+		k.known[p].up, k.known[p].seen = true, now
+	}
+	pace := all * meetEach
+	if due, next := k.due(now.Add(pace / 3)); len(due) != 0 || next != pace-pace/3 {
+		t.Fatalf("%d more are due at once, further ones in %v", len(due), next)
+	}
+	for i := 1; i <= 3; i++ {
+		due, _ := k.due(now.Add(time.Duration(i) * pace))
+		if len(due) != 1 {
+			t.Fatalf("after %d pauses %d are due", i, len(due))
+		}
+		k.known[due[0]].up, k.known[due[0]].seen = true, now
+	}
+	for _, p := range first { // a partition
+		k.known[p].up = false
+	}
+	now = now.Add(3*pace + pace/2)
+	if due, _ := k.due(now); len(due) < len(first) {
+		t.Fatalf("of %d that were lost and others, %d are due", len(first), len(due))
+	}
+}
