@@ -71,13 +71,9 @@ func (o *Office) openMail() (*mls.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.born = time.Now()
+	o.unheard.Store(true)
 	return k, o.c.Store.Put("", []session.Row{{Key: rowMail, Value: k.Bytes()}})
 }
-
-// newborn reports that nobody can have sealed anything to this device's mail
-// key yet: there is no need to look for it at a hundred places.
-func (o *Office) newborn() bool { return !o.born.IsZero() && time.Since(o.born) < unused }
 
 // wait lets a time pass; false if the context ended first.
 func wait(ctx context.Context, d time.Duration) bool {
@@ -106,7 +102,8 @@ func (o *Office) begin() {
 		return
 	}
 	o.node.Errand(func(ctx context.Context) {
-		if o.newborn() && !o.directory.Calm(ctx) { // nobody is known yet of whom the DHT could tell
+		unheard := o.unheard.Load()
+		if unheard && !o.directory.Calm(ctx) { // nobody is known yet of whom the DHT could tell
 			return
 		}
 		for pause := time.Second; o.directory.Bootstrap(ctx) != nil; pause = min(2*pause, retryEvery) {
@@ -114,7 +111,7 @@ func (o *Office) begin() {
 				return
 			}
 		}
-		if o.born.IsZero() {
+		if !unheard {
 			o.pollNow(ctx, 0)
 		}
 		if o.directory.Calm(ctx) {
@@ -131,6 +128,7 @@ func (o *Office) publish() {
 	}
 	o.node.Errand(func(ctx context.Context) {
 		b, err := o.bundle()
+		o.unheard.Store(false)
 		if err == nil {
 			_, err = o.directory.Publish(ctx, o.owner.Key, b)
 		}
@@ -193,14 +191,15 @@ func (o *Office) collector(ctx context.Context) mailbox.Deliver {
 	return func(item mailbox.Item) error { return o.collect(ctx, item) }
 }
 
-// pollAt asks one peer that has come what it holds for this device.
+// pollAt asks one peer that has come what it holds for this device: nothing, as
+// long as nobody has been told what to seal to.
 func (o *Office) pollAt(d session.Device) {
 	p, ok := mesh.PeerOf(d)
 	if o.box == nil || !ok {
 		return
 	}
 	o.mu.Lock()
-	soon := time.Since(o.polled[p]) < pollPeer || o.newborn()
+	soon := time.Since(o.polled[p]) < pollPeer || o.unheard.Load()
 	if !soon {
 		o.polled[p] = time.Now()
 	}

@@ -32,9 +32,6 @@ const (
 	// further wait is twice as long, up to retryEvery.
 	seekFirst  = 3 * time.Second
 	parcelLife = 14 * 24 * time.Hour
-	// unused is how long a mail key just made cannot have been used yet: it has to
-	// be in the DHT first.
-	unused = 6 * time.Second
 	// pollEvery is how often this device looks into its mailbox; pollDays is
 	// how many days back it then looks, as the first poll has looked further.
 	pollEvery = time.Hour

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -73,7 +74,7 @@ type Office struct {
 	owner     mailbox.Owner
 	mailKey   []byte // public half of the owner's
 	nudge     chan struct{}
-	born      time.Time // when the mail key was made, if that was in this run
+	unheard   atomic.Bool // the mail key was made in this run and nobody has been told
 
 	mu          sync.Mutex
 	given       map[string]givenPackage // by row key
