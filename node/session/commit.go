@@ -120,6 +120,7 @@ func (s *Session) fetched(e Fetched) {
 		}
 		w.Fetching = false
 		w.Packages = e.KeyPackages[:min(len(e.KeyPackages), maxPackages)]
+		s.pacing.packed = s.now
 		if len(w.Packages) == 0 {
 			s.conclude(id, w, StateExpired, "no key package of theirs could be found")
 			continue
@@ -486,12 +487,12 @@ func (s *Session) turn(h *held) Time {
 }
 
 // company is until when this device, alone, waits for the key packages of those
-// it invited at the same time. Once the first is in, a second commit has to wait
-// until that epoch is settled: no longer than this.
+// it invited at the same time: as long as some still come. Once the first is in,
+// a second commit has to wait until that epoch is settled: no longer than this.
 func (s *Session) company() (until Time) {
 	for _, w := range s.wishes {
 		if w.Fetching {
-			until = max(until, w.Since+s.pace.SettleAfter)
+			until = max(until, max(w.Since, s.pacing.packed)+s.pace.SettleAfter)
 		}
 	}
 	return until

@@ -298,6 +298,7 @@ type pacing struct {
 	work    Time    // when there was first something to commit on this head
 	on      EpochID // that head
 	losses  int     // own commits lost in a row
+	packed  Time    // when key packages last came
 }
 
 // disturbed says that something came that could have moved the head.
