@@ -23,6 +23,9 @@ type Driver interface {
 	Role(by, group, who, role string) error // member, admin, owner
 	Rename(by, group, name string) error
 	Send(who, group, text string) error
+	// Read has a person look at all that a node shows of a group, and lets the
+	// authors know; real nodes tell them only where they are set to.
+	Read(who, group string) error
 
 	// Partition separates the sides from each other, under a name by which
 	// Heal ends it; oneway stops only what goes from an earlier side to a

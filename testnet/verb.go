@@ -24,6 +24,7 @@ func init() { // a map that refers to itself through Verb.check
 		}},
 		"rename": {3, 3, "rename BY GROUP NAME", func(d Driver, v Verb) error { return d.Rename(v.arg(0), v.arg(1), v.arg(2)) }},
 		"send":   {3, 3, `send WHO GROUP "TEXT"`, func(d Driver, v Verb) error { return d.Send(v.arg(0), v.arg(1), v.arg(2)) }},
+		"read":   {2, 2, "read WHO GROUP", func(d Driver, v Verb) error { return d.Read(v.arg(0), v.arg(1)) }},
 
 		"partition": {2, -1, "partition [NAME] [oneway] (NODE…) (NODE…)…", doPartition},
 		"heal":      {0, 1, "heal [NAME]", func(d Driver, v Verb) error { return d.Heal(v.optional(0)) }},

@@ -186,6 +186,23 @@ func (n *Net) Send(who, group, text string) error {
 	})
 }
 
+// Read implements [testnet.Driver].
+func (n *Net) Read(who, group string) error {
+	n.note("read", testnet.Word(who), testnet.Word(group))
+	return n.call(who, func(ctx context.Context, c *api.Client) error {
+		page, err := c.Messages(ctx, group, api.MessageQuery{Limit: api.MaxPage})
+		if err != nil {
+			return err
+		}
+		var read api.ReadUpTo
+		for _, m := range page.Messages {
+			read.Seq, read.Shown = m.Seq, append(read.Shown, m.Seq)
+		}
+		_, err = c.MarkRead(ctx, group, read)
+		return err
+	})
+}
+
 // Views implements [testnet.Stage].
 func (n *Net) Views(group string) ([]testnet.View, error) {
 	nodes := n.List()

@@ -24,7 +24,7 @@ func TestChecksLook(t *testing.T) {
 	p.do("byzantine mallory room equivocate", "wait 10s")
 	p.rest()
 	looked["I13"] += p.Book.Looked["I13"]
-	for _, invariant := range []string{"I3", "I4", "I8", "I10", "I13", "I14"} {
+	for _, invariant := range []string{"I3", "I4", "I8", "I10", "I13", "I14", "I16"} {
 		if looked[invariant] == 0 {
 			t.Errorf("nothing ever looked at %s: %v", invariant, looked)
 		}

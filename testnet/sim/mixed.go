@@ -12,17 +12,20 @@ import (
 // that can happen to honest members, at once. It is text before it runs, so a
 // failing seed is a script, and a script can be cut shorter.
 //
-//	people   chat, refresh, invite, remove, come back, change roles and names
+//	people   chat, read, refresh, invite, remove, come back, change roles and names
 //	network  slow, lossy, doubling, overtaking; parted in two or three, one-way
 //	machines killed at random times, started later; clocks that jump
 //
 // Near the end all is mended and given time; then nothing may be missing.
 func Mixed(seed uint64) []testnet.Verb {
-	m := &mixer{luck: NewRand(seed, "mixed")}
+	m := &mixer{luck: NewRand(seed, "mixed"), looks: NewRand(seed, "looks")}
 	m.open()
 	for m.at < mixedActs {
 		m.at += time.Duration(m.luck.Exp() * float64(mixedPace))
 		m.act()
+		if m.looks.Chance(0.3) {
+			m.now("read %s room", m.names[m.looks.IntN(len(m.names))])
+		}
 	}
 	m.mend()
 	return m.script
@@ -37,6 +40,7 @@ const (
 
 type mixer struct {
 	luck   *Rand
+	looks  *Rand // a stream of its own: who reads what changes nothing else of a script
 	at     time.Duration
 	names  []string
 	in     []string // probably members

@@ -257,6 +257,10 @@ func (s *seat) notice(n *session.Notice) {
 	switch n.Kind {
 	case session.NoticeText:
 		s.read(n.Account, n.Body, n.Seq, n.Epoch)
+	case session.NoticeRead:
+		if body, ok := s.said(n.Message); ok {
+			w.Book.Told(w.now, name, who, w.names[n.Account], body)
+		}
 	case session.NoticeEpoch, session.NoticeJoined:
 		if n.Epoch != (session.EpochID{}) && n.Epoch != s.head {
 			s.move(n.Epoch, n.Number)
@@ -309,6 +313,36 @@ func (s *seat) read(author session.Account, bytes []byte, seq uint64, epoch sess
 	if w := s.n.w; !w.quick {
 		w.Book.Got(w.now, s.group.name, s.n.name, w.names[author], body, epochName(epoch))
 	}
+}
+
+// look has a person see the whole history, and lets the authors know.
+func (s *seat) look(id session.IntentID) session.Event {
+	read := session.Read{ID: id, Seq: s.seq}
+	var bodies []string
+	rows := s.n.disk.groups[s.group.name]
+	for _, key := range sortedKeys(rows) {
+		h, err := session.DecodeHistory(rows[key].value)
+		if !strings.HasPrefix(key, session.HistoryPrefix) || err != nil || h.Device == s.n.id.Device {
+			continue
+		}
+		read.Shown = append(read.Shown, session.Shown{Message: h.Message, Author: h.Device})
+		bodies = append(bodies, textOf(h.Body))
+	}
+	s.n.w.Book.Looks(s.group.name, s.n.name, hexID(id), bodies)
+	return read
+}
+
+// said is what a message says, by the rows.
+func (s *seat) said(id session.MessageID) (body string, ok bool) {
+	for key, r := range s.n.disk.groups[s.group.name] {
+		if !strings.HasPrefix(key, session.HistoryPrefix) {
+			continue
+		}
+		if h, err := session.DecodeHistory(r.value); err == nil && h.Message == id {
+			return textOf(h.Body), true
+		}
+	}
+	return "", false
 }
 
 // move follows the head.
@@ -373,7 +407,7 @@ var noticeNames = map[session.NoticeKind]string{
 	session.NoticeJoined: "joined", session.NoticeText: "text", session.NoticeSent: "sent", session.NoticeDelivered: "delivered",
 	session.NoticeIntent: "intent", session.NoticeRoster: "roster", session.NoticeEpoch: "epoch", session.NoticeFork: "fork",
 	session.NoticeGap: "gap", session.NoticeRemoved: "removed", session.NoticeStranded: "stranded",
-	session.NoticeTrouble: "trouble", session.NoticeRenamed: "renamed",
+	session.NoticeTrouble: "trouble", session.NoticeRenamed: "renamed", session.NoticeRead: "read",
 }
 
 var changeNames = map[session.Change]string{

@@ -243,6 +243,15 @@ func (w *World) Rename(by, group, name string) error {
 	})
 }
 
+// Read implements [testnet.Driver].
+func (w *World) Read(who, group string) error {
+	s, err := w.seatOf(who, group)
+	if err != nil {
+		return err
+	}
+	return w.ask(line("read", who, group), s, "read", s.look)
+}
+
 // Send implements [testnet.Driver]. A world numbers its texts, so that the
 // books can tell two alike apart.
 func (w *World) Send(who, group, text string) error {

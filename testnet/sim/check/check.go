@@ -75,10 +75,12 @@ type text struct {
 	id           string // of the intent
 	device       string
 	at           time.Duration
-	audience     []string // accounts in the author's state when it was sent
-	excluded     []string // accounts the author had seen removed by then
-	epoch        string   // the author's head then
-	number       uint64   // and its number
+	audience     []string            // accounts in the author's state when it was sent
+	excluded     []string            // accounts the author had seen removed by then
+	epoch        string              // the author's head then
+	number       uint64              // and its number
+	looked       map[string][]string // devices it was shown on, and the intents that say so
+	told         map[string]bool     // accounts that its author knows to have read it
 }
 
 type epoch struct {

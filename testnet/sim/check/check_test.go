@@ -44,6 +44,12 @@ func TestEachCheckCanFail(t *testing.T) {
 			b.Moved(3, "room", "alice", "1", check.Landed)
 			b.Moved(4, "room", "alice", "1", check.Final)
 			b.Moved(5, "room", "alice", "1", check.Final)
+			b.Asked("room", "bob", "2", "read")
+			b.Looks("room", "bob", "2", []string{"hi"})
+			b.Moved(6, "room", "bob", "2", check.Final)
+			b.Told(7, "room", "alice", "bob", "hi")
+			b.Told(7, "room", "alice", "bob", "hi")
+			b.Looks("room", "bob", "3", []string{"hi"}) // and crashed before it was durable
 		}},
 		{"I1", "derives another secret", func(b *check.Book) { b.Epoch(1, "room", "bob", "e1", 1, "other", nil) }},
 		{"I1", "has members", func(b *check.Book) { b.Epoch(1, "room", "bob", "e1", 1, "secret", []string{"bob"}) }},
@@ -120,6 +126,22 @@ func TestEachCheckCanFail(t *testing.T) {
 		{"I9", "still", func(b *check.Book) {
 			b.Asked("room", "alice", "1", "remove")
 			b.Moved(1, "room", "alice", "1", check.Bound)
+		}},
+		{"I16", "not its own", func(b *check.Book) {
+			say(b, nil)
+			b.Looks("room", "bob", "2", []string{"hi"})
+			b.Told(3, "room", "bob", "bob", "hi")
+		}},
+		{"I16", "was not shown it", func(b *check.Book) {
+			say(b, nil)
+			b.Told(3, "room", "alice", "bob", "hi")
+		}},
+		{"I16", "never learnt", func(b *check.Book) {
+			say(b, nil)
+			b.Got(2, "room", "bob", "alice", "hi", "e1")
+			b.Asked("room", "bob", "2", "read")
+			b.Looks("room", "bob", "2", []string{"hi"})
+			b.Moved(2, "room", "bob", "2", check.Final)
 		}},
 		{"I15", "never got in", func(b *check.Book) {
 			b.Seat(0, "room", "carol", "carol")

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Rest checks a run that has come to rest: I1, I2, I5, I9 and I15. part says
+// Rest checks a run that has come to rest: I1, I2, I5, I9, I15 and I16. part says
 // which devices can reach each other: agreement is owed within a part. It
 // returns these and all that was broken before, and keeps only the latter: a
 // run that goes on may come to another rest.
@@ -16,6 +16,7 @@ func (b *Book) Rest(at time.Duration, part func(device string) int) []Broken {
 	b.Ended(at, part)
 	b.Delivered(at, part)
 	b.Finals(at)
+	b.Heard(at, part)
 	all := b.Broken
 	b.Broken = b.Broken[:before:before]
 	return all
