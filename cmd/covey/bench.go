@@ -98,7 +98,6 @@ func (a *app) benchCompare() *cobra.Command {
 		if err != nil {
 			return api.NewError(api.CodeNotFound, api.Sentence(err.Error()), "")
 		}
-		a.say("%s", text)
-		return nil
+		return a.did(facts{"text": text}, "%s", text)
 	})
 }

@@ -55,13 +55,16 @@ func (a *app) contactInvite() *cobra.Command {
 		switch {
 		case list:
 			return a.links(cmd)
-		case revoke != "":
+		case cmd.Flags().Changed("revoke"):
 			if err := a.client().RevokeLink(cmd.Context(), revoke); err != nil {
 				return err
 			}
 			return a.show(struct{}{}, func(w io.Writer) { fmt.Fprintln(w, "The link no longer works.") })
 		}
-		in.TTLSeconds = int(ttl / time.Second)
+		var err error
+		if in.TTLSeconds, err = seconds(ttl); err != nil {
+			return err
+		}
 		l, err := a.client().NewLink(cmd.Context(), in)
 		if err != nil {
 			return err
@@ -83,6 +86,14 @@ func (a *app) contactInvite() *cobra.Command {
 	f.BoolVar(&list, "ls", false, "list the links that still work instead")
 	f.StringVar(&revoke, "revoke", "", "end a link instead")
 	return c
+}
+
+// seconds is how long something is to work.
+func seconds(ttl time.Duration) (int, error) {
+	if ttl < time.Second {
+		return 0, api.NewError(api.CodeUsage, fmt.Sprintf("--ttl is %s: it would end at once.", ttl), "Say a second at least, such as 1h.")
+	}
+	return int(ttl / time.Second), nil
 }
 
 func (a *app) links(cmd *cobra.Command) error {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -203,14 +204,36 @@ func (a *app) daemonLogs(ctx context.Context, follow bool) error {
 	if info, err := f.Stat(); err == nil && info.Size() > logTail {
 		f.Seek(-logTail, io.SeekEnd)
 	}
-	for {
-		if _, err := io.Copy(a.out, f); err != nil || !follow {
+	for lines := bufio.NewReader(f); ; {
+		if err := a.copyLines(lines); err != nil || !follow {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// copyLines shows what is there of a log: as it is, or a JSON object a line.
+func (a *app) copyLines(from *bufio.Reader) error {
+	if !a.json {
+		_, err := io.Copy(a.out, from)
+		return err
+	}
+	for {
+		line, err := from.ReadString('\n')
+		if line != "" {
+			if err := a.emit(facts{"line": strings.TrimSuffix(line, "\n")}); err != nil {
+				return err
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
 		}
 	}
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"regexp"
 	"runtime"
@@ -26,7 +28,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if bundle != "" {
+		if cmd.Flags().Changed("bundle") {
 			return a.writeBundle(cmd.Context(), d, bundle)
 		}
 		err = a.show(d, func(w io.Writer) { printChecks(w, d.Checks, a.aimed) })
@@ -102,8 +104,11 @@ func (a *app) writeBundle(ctx context.Context, d api.Doctor, path string) error 
 	}
 	text := hide.all(b.String())
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return api.NewError(api.CodeConflict, "There is a "+tui.Line(path)+" already.", "Name a file that is not there yet.")
+	}
 	if err != nil {
-		return api.NewError(api.CodeUsage, api.Sentence(err.Error()), "Name a file that is not there yet.")
+		return err
 	}
 	if _, err := f.WriteString(text); err != nil {
 		f.Close()
@@ -112,8 +117,7 @@ func (a *app) writeBundle(ctx context.Context, d api.Doctor, path string) error 
 	if err := f.Close(); err != nil {
 		return err
 	}
-	a.say("Wrote %s, %d kB. Read it before you pass it on.", path, (len(text)+1023)>>10)
-	return nil
+	return a.did(facts{"bundle": path, "bytes": len(text)}, "Wrote %s, %d kB. Read it before you pass it on.", tui.Line(path), (len(text)+1023)>>10)
 }
 
 // bundleNode writes what the node says of the network and its groups, and

@@ -26,9 +26,12 @@ func (a *app) inspectCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if len(raw) == 0 {
+			return api.NewError(api.CodeUsage, "There are no bytes.", "Give a file, - for standard input, or hex digits.")
+		}
 		part, err := mls.Inspect(raw)
 		if err != nil {
-			return api.NewError(api.CodeUsage, api.Sentence("these bytes are nothing of MLS: "+err.Error()), "Give an MLSMessage, or an object inside one, as bytes, hex or base64.")
+			return api.NewError(api.CodeUsage, api.Sentence("these bytes are nothing of MLS: "+strings.TrimPrefix(err.Error(), "mls: ")), "Give an MLSMessage, or an object inside one, as bytes, hex or base64.")
 		}
 		return a.show(part, func(w io.Writer) { fmt.Fprint(w, tui.Visible(part.String())) })
 	})
@@ -46,7 +49,7 @@ func (a *app) bytesOf(arg string) ([]byte, error) {
 	if arg != "" && arg != "-" {
 		f, err := os.Open(arg)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, api.NewError(api.CodeNotFound, fmt.Sprintf("%q is neither a file nor hex.", arg), "Give a file, - for standard input, or hex digits.")
+			return nil, api.NewError(api.CodeNotFound, api.Quote(arg)+" is neither a file nor hex.", "Give a file, - for standard input, or hex digits.")
 		}
 		if err != nil {
 			return nil, err

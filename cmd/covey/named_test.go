@@ -25,7 +25,6 @@ var (
 // the commands and flags which people are told to type are there.
 func TestCommandsThatAreNamedExist(t *testing.T) {
 	root := (&app{}).root()
-	root.InitDefaultHelpCmd()
 	found := 0
 	for room, commandLine := range map[string]*regexp.Regexp{".": bare, "../../node": inTicks, "../../testnet": inTicks, "../../discovery": inTicks} {
 		err := filepath.WalkDir(room, func(path string, d fs.DirEntry, err error) error {

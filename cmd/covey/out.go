@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"regexp"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -129,7 +131,28 @@ func named(err error) *api.Error {
 	case errors.Is(err, store.ErrTorn), errors.Is(err, store.ErrCorrupt):
 		return api.NewError(api.CodeStorage, api.Sentence(err.Error()), "Keep a copy of the directory before anything else.")
 	}
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		return fileError(at)
+	}
 	return &api.Error{Code: api.CodeInternal, Message: api.Sentence(err.Error())}
+}
+
+// fileError says why a file or a folder cannot be used.
+func fileError(at *fs.PathError) *api.Error {
+	path := tui.Line(at.Path)
+	switch {
+	case errors.Is(at, fs.ErrNotExist):
+		return api.NewError(api.CodeNotFound, "There is no file or folder "+path+".", "Look at the path once more.")
+	case errors.Is(at, fs.ErrPermission), errors.Is(at, syscall.EROFS):
+		return api.NewError(api.CodeDenied, "The system does not let covey use "+path+": "+at.Err.Error()+".", "Use a place that is yours to write to.")
+	case errors.Is(at, syscall.ENOSPC), errors.Is(at, syscall.EDQUOT):
+		return api.NewError(api.CodeStorage, "There is no room for "+path+": "+at.Err.Error()+".", "Make room; nothing was lost.")
+	case errors.Is(at, syscall.EISDIR):
+		return api.NewError(api.CodeUsage, path+" is a folder.", "Name a file.")
+	case errors.Is(at, syscall.ENOTDIR):
+		return api.NewError(api.CodeUsage, "There is no way to "+path+": something on it is no folder.", "Name another.")
+	}
+	return api.NewError(api.CodeUsage, path+" cannot be used: "+at.Err.Error()+".", "Name another.")
 }
 
 // emit writes one value as JSON: an object with the version of its form, or a
@@ -160,6 +183,14 @@ func (a *app) say(format string, args ...any) {
 		fmt.Fprintf(a.out, format+"\n", args...)
 	}
 }
+
+// did reports what a command did: a value for scripts, a line for people.
+func (a *app) did(v any, format string, args ...any) error {
+	return a.show(v, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) })
+}
+
+// facts are values under names of their own.
+type facts = map[string]any
 
 // show writes a value: as JSON, or as the function writes it for people.
 func (a *app) show(v any, people func(w io.Writer)) error {

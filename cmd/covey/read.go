@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,7 +79,7 @@ func parseSince(s string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, api.NewError(api.CodeUsage, fmt.Sprintf("%q is neither a time nor an age.", s), "Say 2h, 2026-01-31 or 2026-01-31T15:04.")
+	return time.Time{}, api.NewError(api.CodeUsage, api.Quote(s)+" is neither a time nor an age.", "Say 2h, 2026-01-31 or 2026-01-31T15:04.")
 }
 
 // messageLine is a message for people: what others wrote cannot command the
@@ -112,11 +113,13 @@ func (a *app) tailCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		page, err := a.client().Messages(ctx, g.ID, api.MessageQuery{Limit: lines})
-		if err != nil {
-			return err
+		var page api.Page
+		last := g.Seq
+		if lines > 0 { // a limit of 0 would be the usual one
+			if page, err = a.client().Messages(ctx, g.ID, api.MessageQuery{Limit: lines}); err != nil {
+				return err
+			}
 		}
-		last := uint64(0)
 		for _, m := range page.Messages {
 			if err := a.line(m); err != nil {
 				return err
@@ -165,9 +168,13 @@ func (a *app) watchCommand() *cobra.Command {
 	var once bool
 	c := verb("watch", "Everything that happens, as it happens", 0, 0, func(cmd *cobra.Command, _ []string) error {
 		o := api.WatchOptions{From: api.Now, Group: group, Once: once}
+		if _, err := a.client().Status(cmd.Context()); err != nil {
+			return err // once it runs, it may come and go
+		}
 		if from != "now" {
-			if _, err := fmt.Sscanf(from, "%d", &o.From); err != nil {
-				return api.NewError(api.CodeUsage, fmt.Sprintf("--from %s is no cursor.", from), "Give the cursor of the last event that you handled, 0 for everything, or now.")
+			var err error
+			if o.From, err = strconv.ParseUint(from, 10, 64); err != nil {
+				return api.NewError(api.CodeUsage, api.Quote(from)+" is no cursor.", "Give the cursor of the last event that you handled, 0 for everything, or now.")
 			}
 		}
 		for _, t := range types {
@@ -195,7 +202,7 @@ func (a *app) watchCommand() *cobra.Command {
 	})
 	f := c.Flags()
 	f.StringVar(&from, "from", "now", "cursor after which to begin; 0 is everything")
-	f.StringSliceVar(&types, "types", nil, "only these: message, delivery, operation, member, group, epoch, fork, gap, contact, invitation, peer, trouble")
+	f.StringSliceVar(&types, "types", nil, "only these: "+strings.Trim(fmt.Sprint(api.EventTypes), "[]"))
 	f.StringVar(&group, "group", "", "only of this group")
 	f.BoolVar(&once, "once", false, "end where the past ends")
 	return c

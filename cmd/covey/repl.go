@@ -39,6 +39,9 @@ const (
 
 func (a *app) replCommand() *cobra.Command {
 	return verb("repl", "A prompt with the commands of the OpenMLS client", 0, 0, func(cmd *cobra.Command, _ []string) error {
+		if err := a.forPeople("repl"); err != nil {
+			return err
+		}
 		if _, err := a.client().Status(cmd.Context()); err != nil {
 			return err
 		}

@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/covey-p2p/covey/node/api"
@@ -40,10 +42,14 @@ func must(err error) {
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	return (&app{in: os.Stdin, out: os.Stdout, err: os.Stderr}).run(ctx, args)
+}
+
+func (a *app) run(ctx context.Context, args []string) int {
+	a.json = asksJSON(args)
 	root := a.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if a.typed != nil {
 		a.typed.Close()
 	}
@@ -51,7 +57,7 @@ func run(args []string) int {
 		return exitOK
 	}
 	if !a.ran && !errors.As(err, new(*api.Error)) {
-		err = api.NewError(api.CodeUsage, api.Sentence(err.Error()), "`covey help` shows every command, `covey help COMMAND` one of them.")
+		err = misuse(cmd, err)
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return exitInterrupted
@@ -75,24 +81,69 @@ func (a *app) root() *cobra.Command {
 	}
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.CompletionOptions.HiddenDefaultCmd = false
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(a.helpCommand())
+	root.SetHelpFunc(a.help(root.HelpFunc()))
 	f := root.PersistentFlags()
-	f.BoolVar(&a.json, "json", false, "answer in JSON")
+	f.BoolVar(&a.json, "json", a.json, "answer in JSON")
+	f.Lookup("json").DefValue = "false"
 	a.settings.flags(f)
 	root.AddCommand(
 		a.upCommand(), a.daemonCommand(), a.chatCommand(), a.webCommand(),
 		a.idCommand(), a.contactCommand(), a.groupCommand(),
 		a.sendCommand(), a.readCommand(), a.tailCommand(), a.watchCommand(), a.replCommand(),
 		a.peersCommand(), a.netCommand(), a.doctorCommand(), a.explainCommand(), a.inspectCommand(),
-		a.tokenCommand(), a.configCommand(), a.versionCommand(), a.manCommand(),
+		a.tokenCommand(), a.configCommand(), a.versionCommand(), a.manCommand(), a.completionCommand(),
 		a.testnetCommand(), a.simCommand(), a.benchCommand(),
 	)
+	root.InitDefaultHelpCmd()
+	exemplify(root)
 	return root
+}
+
+// asksJSON reports whether a command line, however wrong it is, asks for JSON: its
+// errors are to be JSON too.
+func asksJSON(args []string) bool {
+	if i := slices.Index(args, "--"); i >= 0 {
+		args = args[:i]
+	}
+	return slices.Contains(args, "--json") || slices.Contains(args, "--json=true")
+}
+
+// misuse is what a wrong command line is answered with.
+func misuse(cmd *cobra.Command, err error) *api.Error {
+	hint := "`covey help` shows every command, `covey help COMMAND` one of them."
+	if path := below(cmd); path != "" {
+		hint = "`covey help " + path + "` shows how."
+	}
+	message := api.Sentence(err.Error())
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		message = fmt.Sprintf("%s does not fit --%s, which takes %s.", api.Quote(e.GetValue()), e.GetFlag().Name, taken[e.GetFlag().Value.Type()])
+	}
+	return api.NewError(api.CodeUsage, message, hint)
+}
+
+// taken says what flags of a type take.
+var taken = map[string]string{
+	"duration": "a time such as 90s, 5m or 2h", "bool": "true or false", "int": "a number", "uint64": "a number", "intSlice": "numbers, separated by commas",
+}
+
+// sane refuses numbers and times below nothing, which no flag has a use for.
+func sane(flags *pflag.FlagSet) (err error) {
+	flags.Visit(func(f *pflag.Flag) {
+		if what := taken[f.Value.Type()]; what != "" && strings.HasPrefix(f.Value.String(), "-") {
+			err = api.NewError(api.CodeUsage, fmt.Sprintf("--%s is %s, which is below nothing.", f.Name, f.Value), "It takes "+what+".")
+		}
+	})
+	return err
 }
 
 // prepare reads the settings before any command runs.
 func (a *app) prepare(cmd *cobra.Command) error {
 	a.ran = true
+	if err := sane(cmd.Flags()); err != nil {
+		return err
+	}
 	if err := a.settings.read(cmd.Flags()); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/covey-p2p/covey/cmd/covey/tui"
 	"github.com/covey-p2p/covey/cmd/covey/web"
 	"github.com/covey-p2p/covey/node/api"
 	"github.com/covey-p2p/covey/testnet/local"
@@ -398,25 +400,25 @@ func (a *app) simNew() *cobra.Command {
 		if err := errors.Join(err, file.Close()); err != nil {
 			return err
 		}
-		a.say("Wrote %s. Run it: covey sim run %s", path, path)
-		return nil
+		return a.did(facts{"file": path}, "Wrote %s. Run it: covey sim run %s", tui.Line(path), api.Word(path))
 	})
 }
 
 func (a *app) simLint() *cobra.Command {
 	return verb("lint FILE.star…", "Check scenarios without running them", 1, -1, func(cmd *cobra.Command, args []string) error {
-		bad := 0
+		wrong := []string{}
 		for _, path := range args {
 			if _, err := scenario.Load(path); err != nil {
-				bad++
-				fmt.Fprintln(a.out, err)
+				wrong = append(wrong, err.Error())
 			}
 		}
-		if bad > 0 {
-			return api.NewError(codeProblems, plural(bad, "file")+" cannot be run.", "Each line above names the place.")
+		if len(wrong) > 0 {
+			if err := a.did(facts{"files": len(args), "wrong": wrong}, "%s", tui.Visible(strings.Join(wrong, "\n"))); err != nil {
+				return err
+			}
+			return api.NewError(codeProblems, plural(len(wrong), "file")+" cannot be run.", "Each line above names the place.")
 		}
-		a.say("%s can be run.", plural(len(args), "file"))
-		return nil
+		return a.did(facts{"files": len(args), "wrong": wrong}, "%s can be run.", plural(len(args), "file"))
 	})
 }
 
@@ -442,7 +444,9 @@ func (a *app) simReplay() *cobra.Command {
 		if out.Digest != m.Digest {
 			return api.NewError(codeProblems, "The run came out differently: digest "+out.Digest+", where it was "+m.Digest+".", "Another version of covey made it ("+m.Change+"); `covey sim diff` of two folders says where they part.")
 		}
-		a.say("The same to the last event: digest %s.\n%s", out.Digest, out.Text())
+		if err := a.did(out, "The same to the last event: digest %s.\n%s", out.Digest, out.Text()); err != nil {
+			return err
+		}
 		return broken(!out.OK())
 	})
 	c.Flags().BoolVar(&show, "web", false, "show it on a page instead")
@@ -455,7 +459,9 @@ func (a *app) showRun(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	a.say("%s\nCtrl-C ends it.", page.URL())
+	if err := a.did(facts{"url": page.URL()}, "%s\nCtrl-C ends it.", page.URL()); err != nil {
+		return errors.Join(err, page.Close())
+	}
 	return page.Wait(ctx)
 }
 
@@ -468,8 +474,8 @@ func (a *app) simDiff() *cobra.Command {
 				return api.NewError(api.CodeNotFound, api.Sentence(err.Error()), "`covey sim run FILE.star` makes a run.")
 			}
 		}
-		a.say("%s", report.Compare(events[0], events[1]))
-		return nil
+		text := report.Compare(events[0], events[1])
+		return a.did(facts{"same": slices.Equal(events[0], events[1]), "text": text}, "%s", text)
 	})
 }
 
@@ -483,12 +489,7 @@ func (a *app) simReport() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if a.json {
-			_, err := a.out.Write(summary)
-			return err
-		}
-		a.say("%s, seed %d, rule %s, engine %s\n%s\npage   %s\nagain  %s", m.Name, m.Seed, m.Rule, m.Engine, m.About, filepath.Join(args[0], "report.html"), m.Replay)
-		return nil
+		return a.did(json.RawMessage(summary), "%s, seed %d, rule %s, engine %s\n%s\npage   %s\nagain  %s", m.Name, m.Seed, m.Rule, m.Engine, m.About, filepath.Join(args[0], "report.html"), m.Replay)
 	})
 }
 
@@ -527,7 +528,7 @@ func (a *app) simSeeds() *cobra.Command {
 	count := 100
 	c := verb("seeds", "Run seeds of the mixed scenario, in which everything happens", 0, 0, func(cmd *cobra.Command, _ []string) error {
 		began := time.Now()
-		bad := 0
+		bad := []string{}
 		for i := range count {
 			if err := cmd.Context().Err(); err != nil {
 				return err
@@ -538,14 +539,17 @@ func (a *app) simSeeds() *cobra.Command {
 				return fmt.Errorf("seed %d: %w", seed, err)
 			}
 			for _, b := range w.Broken() {
-				bad++
-				a.say("seed %d: %s", seed, b)
+				bad = append(bad, fmt.Sprintf("seed %d: %s", seed, b))
+				a.say("%s", bad[len(bad)-1])
 			}
 			a.counted(false, began, i+1, count)
 		}
 		a.wipe(false, began)
-		a.say("%s, %d broken, %.1f a second", plural(count, "seed"), bad, float64(count)/time.Since(began).Seconds())
-		return broken(bad > 0)
+		speed := float64(count) / time.Since(began).Seconds()
+		if err := a.did(facts{"first": first, "seeds": count, "broken": bad, "per_second": speed}, "%s, %s broken, %.1f a second", plural(count, "seed"), fmt.Sprint(len(bad)), speed); err != nil {
+			return err
+		}
+		return broken(len(bad) > 0)
 	})
 	c.Flags().Uint64Var(&first, "first", first, "the first seed")
 	c.Flags().IntVar(&count, "count", count, "how many")
@@ -579,9 +583,15 @@ func (a *app) simExplore() *cobra.Command {
 		if !found.Complete {
 			whole = fmt.Sprintf("as far as %d states go", most)
 		}
-		a.say("%v histories, %d states, the longest of %d choices; %s.", found.Schedules, found.States, found.Depth, whole)
-		for _, b := range found.Broken {
-			a.say("%s\n  after %s", b, strings.Join(found.Path, ", "))
+		shown := facts{"histories": found.Schedules, "states": found.States, "depth": found.Depth, "complete": found.Complete, "broken": found.Broken, "path": found.Path}
+		err = a.show(shown, func(w io.Writer) {
+			fmt.Fprintf(w, "%v histories, %d states, the longest of %d choices; %s.\n", found.Schedules, found.States, found.Depth, whole)
+			for _, b := range found.Broken {
+				fmt.Fprintf(w, "%s\n  after %s\n", b, strings.Join(found.Path, ", "))
+			}
+		})
+		if err != nil {
+			return err
 		}
 		return broken(len(found.Broken) > 0)
 	})

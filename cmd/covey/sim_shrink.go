@@ -89,8 +89,7 @@ func (a *app) shortened(dir string, m report.Manifest, how string, lines []strin
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		return err
 	}
-	a.say("%d lines of %d are left: %s\n%s", len(lines), of, path, text)
-	return nil
+	return a.did(facts{"file": path, "of": of, "lines": lines, "how": how}, "%d lines of %d are left: %s\n%s", len(lines), of, path, text)
 }
 
 // howFails replays a transcript and says which invariants broke.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -49,14 +50,15 @@ func (a *app) testnetDo(dir *string, use, short string, least, most int, lines f
 		if err != nil {
 			return err
 		}
+		var said strings.Builder
 		for line := range strings.SplitSeq(text, "\n") {
 			out, err := r.Verb(cmd.Context(), line)
 			if err != nil {
 				return api.NewError(api.CodeUsage, api.Sentence(err.Error()), "`covey testnet ls` lists the nodes.")
 			}
-			fmt.Fprint(a.out, out)
+			said.WriteString(out)
 		}
-		return nil
+		return a.show(facts{"done": strings.Split(text, "\n"), "output": said.String()}, func(w io.Writer) { io.WriteString(w, said.String()) })
 	})
 }
 
@@ -141,6 +143,11 @@ func (a *app) testnetUp(dir *string) *cobra.Command {
 }
 
 func (a *app) runTestnet(ctx context.Context, dir string, count int, group string, chat, keep bool) (err error) {
+	if chat {
+		if err := a.forPeople("testnet up --chat"); err != nil {
+			return err
+		}
+	}
 	began := time.Now()
 	if _, err := local.Connect(dir); err == nil {
 		return api.NewError(api.CodeConflict, "A testnet runs in "+dir+" already.", "`covey testnet down` ends it, --at names another folder.")
@@ -181,6 +188,11 @@ func (a *app) runTestnet(ctx context.Context, dir string, count int, group strin
 		return err
 	}
 	a.say("%s up on 127.0.0.1 in %.1f s; group %q: %d members.", plural(count, "node"), time.Since(began).Seconds(), group, count)
+	if a.json {
+		if err := a.emit(sup.State()); err != nil {
+			return err
+		}
+	}
 	if chat {
 		net.Friends(ctx, group)
 		return a.testnetChat(ctx, net, sup, group)
@@ -345,12 +357,12 @@ func (a *app) testnetLogs(dir *string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		b, err := os.ReadFile(filepath.Join(n.Dir, "log"))
+		f, err := os.Open(filepath.Join(n.Dir, "log"))
 		if err != nil {
 			return err
 		}
-		_, err = a.out.Write(b)
-		return err
+		defer f.Close()
+		return a.copyLines(bufio.NewReader(f))
 	})
 }
 
@@ -364,8 +376,7 @@ func (a *app) testnetRecord(dir *string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		fmt.Fprint(a.out, text)
-		return nil
+		return a.show(facts{"transcript": text}, func(w io.Writer) { io.WriteString(w, text) })
 	})
 }
 
@@ -380,8 +391,7 @@ func (a *app) testnetDown(dir *string) *cobra.Command {
 		}
 		for {
 			if _, err := local.Connect(*dir); err != nil {
-				a.say("The testnet has ended.")
-				return nil
+				return a.did(struct{}{}, "The testnet has ended.")
 			}
 			select {
 			case <-cmd.Context().Done():

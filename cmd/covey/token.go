@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -18,7 +19,10 @@ func (a *app) tokenCommand() *cobra.Command {
 		if len(in.Scopes) == 0 {
 			return api.NewError(api.CodeUsage, "A token needs a scope.", "Say --scope GROUP:read, --scope GROUP:send, or both.")
 		}
-		in.TTLSeconds = int(ttl / time.Second)
+		var err error
+		if in.TTLSeconds, err = seconds(ttl); err != nil {
+			return err
+		}
 		t, err := a.client().MintToken(cmd.Context(), in)
 		if err != nil {
 			return err
@@ -36,14 +40,19 @@ func (a *app) tokenCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		groups, err := a.client().Groups(cmd.Context())
+		if err != nil {
+			return err
+		}
+		named := namesOf(groups)
 		return a.show(all, func(w io.Writer) {
 			if len(all) == 0 {
-				fmt.Fprintln(w, "There are none.")
+				fmt.Fprintf(w, "There are none. `%s` makes one.\n", a.next("token mint --scope GROUP:read"))
 				return
 			}
 			var rows [][]string
 			for _, t := range all {
-				rows = append(rows, []string{t.ID, t.Note, strings.Join(t.Scopes, " "), t.Expires.Local().Format("Mon 2 Jan 15:04")})
+				rows = append(rows, []string{short(t.ID), t.Note, strings.Join(named.scopes(t.Scopes), " "), t.Expires.Local().Format("Mon 2 Jan 15:04")})
 			}
 			table(w, []string{"token", "note", "scopes", "until"}, rows)
 		})
@@ -55,4 +64,24 @@ func (a *app) tokenCommand() *cobra.Command {
 		return a.show(struct{}{}, func(w io.Writer) { fmt.Fprintln(w, "Revoked.") })
 	})
 	return noun("token", "Tokens that let bots in", mint, ls, revoke)
+}
+
+// groupNamed are the names of groups by id.
+type groupNamed map[string]string
+
+func namesOf(groups []api.Group) groupNamed {
+	out := groupNamed{}
+	for _, g := range groups {
+		out[g.ID] = g.Name
+	}
+	return out
+}
+
+// scopes are a token's, with groups by name.
+func (n groupNamed) scopes(all []string) (out []string) {
+	for _, s := range all {
+		id, may, _ := strings.Cut(s, ":")
+		out = append(out, cmp.Or(n[id], id)+":"+may)
+	}
+	return out
 }

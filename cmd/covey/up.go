@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/covey-p2p/covey/cmd/covey/tui"
+	"github.com/covey-p2p/covey/node/api"
 )
 
 func (a *app) upCommand() *cobra.Command {
@@ -27,7 +28,18 @@ func (a *app) upCommand() *cobra.Command {
 	return up
 }
 
+// forPeople refuses JSON where a person is spoken with.
+func (a *app) forPeople(what string) error {
+	if !a.json {
+		return nil
+	}
+	return api.NewError(api.CodeUsage, "`covey "+what+"` talks with a person.", "Scripts use `covey watch --json` and `covey send --json`.")
+}
+
 func (a *app) up(ctx context.Context, name, group string) error {
+	if err := a.forPeople("up"); err != nil {
+		return err
+	}
 	if _, err := a.client().Status(ctx); err == nil {
 		a.say("A node is running already; joining it.")
 		return a.chat(ctx, group)
@@ -70,6 +82,9 @@ func (a *app) askName() string {
 
 func (a *app) chatCommand() *cobra.Command {
 	c := verb("chat [GROUP]", "Talk, on a node that runs", 0, 1, func(cmd *cobra.Command, args []string) error {
+		if err := a.forPeople("chat"); err != nil {
+			return err
+		}
 		if _, err := a.client().Status(cmd.Context()); err != nil {
 			return err
 		}
@@ -88,6 +103,11 @@ func first(args []string) string {
 
 // chat opens the face that fits the terminal.
 func (a *app) chat(ctx context.Context, group string) error {
+	if group != "" {
+		if _, err := a.client().Group(ctx, group); err != nil {
+			return err
+		}
+	}
 	o := tui.Options{Group: group, In: a.in, Out: a.out}
 	if a.interactive() && os.Getenv("TERM") != "dumb" {
 		return tui.Run(ctx, a.client(), tui.Options{Group: group})

@@ -1,17 +1,22 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
+	"github.com/covey-p2p/covey/cmd/covey/tui"
 	"github.com/covey-p2p/covey/cmd/covey/web"
+	"github.com/covey-p2p/covey/node/api"
 )
 
 // version is the module's, with the revision it was built from.
@@ -56,7 +61,11 @@ func (a *app) manCommand() *cobra.Command {
 	return verb("man [DIR]", "Write manual pages into a directory, or the first page to standard output", 0, 1, func(cmd *cobra.Command, args []string) error {
 		head := &doc.GenManHeader{Title: "COVEY", Section: "1", Source: "covey " + version(), Date: new(time.Time)}
 		if len(args) == 0 {
-			return doc.GenMan(cmd.Root(), head, a.out)
+			var page strings.Builder
+			if err := doc.GenMan(cmd.Root(), head, &page); err != nil {
+				return err
+			}
+			return a.show(facts{"page": page.String()}, func(w io.Writer) { io.WriteString(w, page.String()) })
 		}
 		if err := os.MkdirAll(args[0], 0o755); err != nil {
 			return err
@@ -64,20 +73,22 @@ func (a *app) manCommand() *cobra.Command {
 		if err := doc.GenManTree(cmd.Root(), head, args[0]); err != nil {
 			return err
 		}
-		a.say("Manual pages are in %s.", args[0])
-		return nil
+		return a.did(facts{"dir": args[0]}, "Manual pages are in %s.", tui.Line(args[0]))
 	})
 }
 
 func (a *app) webCommand() *cobra.Command {
 	var o web.Options
 	c := verb("web", "Open a page for the node that runs, on this machine only", 0, 0, func(cmd *cobra.Command, _ []string) error {
+		if o.Port > 65535 {
+			return portError(o.Port, errors.New("ports end at 65535"))
+		}
 		if _, err := a.client().Status(cmd.Context()); err != nil {
 			return err
 		}
 		s, err := web.Serve(a.client(), o)
 		if err != nil {
-			return err
+			return portError(o.Port, err)
 		}
 		err = a.show(map[string]string{"url": s.URL()}, func(w io.Writer) {
 			fmt.Fprintf(w, "%s\nThe address works once. Ctrl-C ends the page.\n", s.URL())
@@ -90,4 +101,16 @@ func (a *app) webCommand() *cobra.Command {
 	})
 	c.Flags().IntVar(&o.Port, "port", 0, "port to listen on; 0 is any")
 	return c
+}
+
+// portError says why a page cannot be served at a port.
+func portError(port int, err error) error {
+	why := err.Error()
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		why = "another program listens there"
+	case errors.Is(err, syscall.EACCES):
+		why = "the system keeps it for itself"
+	}
+	return api.NewError(api.CodeUsage, fmt.Sprintf("Port %d cannot be had: %s.", port, why), "Say another with --port, or none: any that is free will do.")
 }
