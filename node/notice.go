@@ -30,8 +30,7 @@ func (g *Group) report(notices []session.Notice) (events []api.Event, rows []ses
 		}
 	}
 	for id, m := range moved {
-		rows = append(rows, session.Row{Key: mineRows + g.tag + "/" + hexOf(id[:]), Value: encode(m)},
-			session.Row{Key: intentRows + g.tag + "/" + hexOf(m.Message[:]), Value: id[:]})
+		rows = append(rows, session.Row{Key: mineRows + g.tag + "/" + hexOf(id[:]), Value: encode(m)})
 	}
 	return events, rows
 }
@@ -161,7 +160,7 @@ func (g *Group) event(n session.Notice, moved map[session.IntentID]*Mine, note f
 		}
 		e.Type, e.Message, e.Text = api.EventMessage, &m, m.Name+": "+m.Text
 	case session.NoticeSent, session.NoticeDelivered:
-		e = g.delivery(n, moved)
+		e = g.delivery(n, moved, note)
 	case session.NoticeRead:
 		return g.wasRead(n, moved, note)
 	case session.NoticeIntent:
@@ -235,9 +234,12 @@ func (g *Group) Title() string {
 }
 
 // delivery is progress of a message of mine.
-func (g *Group) delivery(n session.Notice, moved map[session.IntentID]*Mine) api.Event {
+func (g *Group) delivery(n session.Notice, moved map[session.IntentID]*Mine, note func(session.Row)) api.Event {
 	m := g.sentMine(n.ID, moved)
-	m.Message = n.Message
+	if m.Message != n.Message { // the first of many
+		note(session.Row{Key: intentRows + g.tag + "/" + hexOf(n.Message[:]), Value: n.ID[:]})
+		m.Message = n.Message
+	}
 	d := &api.DeliveryEvent{Message: hexOf(n.Message[:])}
 	if n.Kind == session.NoticeDelivered {
 		m.Got, m.Of = n.Count, n.Of
