@@ -23,7 +23,8 @@ type batch struct {
 	calls  []*call
 	steps  int
 	bytes  int
-	cursor uint64 // before its events
+	until  time.Time // when it is written at the latest, while it is held
+	cursor uint64    // before its events
 }
 
 func (b *batch) finish(err *api.Error) {
@@ -54,12 +55,32 @@ func (g *Group) step(b *batch, ev session.Event) []session.Notice {
 	return fx.Notify
 }
 
-// save makes a batch durable: the session's rows, the events that tell of it,
-// and the Welcomes it sends, all or nothing; then erased keys end.
-func (g *Group) save(b *batch) error {
+// holds keeps a batch open for what comes next where nobody can tell whether it
+// has been written: receipts and votes for others, most of what a large group
+// says, are only logged here, and go down with the next message.
+func (g *Group) holds(b *batch) bool {
 	if n, grew := g.grew(); grew {
 		b.fx.Notify = append(b.fx.Notify, n)
 	}
+	fx := &b.fx
+	if len(fx.Save) == 0 || len(b.rows)+len(b.calls)+len(fx.Spent)+len(fx.Erase)+len(fx.Publish)+len(fx.Direct)+len(fx.Fetch)+len(fx.Notify) > 0 ||
+		b.steps >= maxBatch || b.bytes >= maxBatchBytes {
+		return false
+	}
+	if b.until.IsZero() {
+		b.until = time.Now().Add(holdFor)
+	}
+	left := time.Until(b.until)
+	if left <= 0 {
+		return false
+	}
+	g.timer.Reset(min(left, g.untilWake(b)))
+	return true
+}
+
+// save makes a batch durable: the session's rows, the events that tell of it,
+// and the Welcomes it sends, all or nothing; then erased keys end.
+func (g *Group) save(b *batch) error {
 	if b.changes() {
 		v := g.session.View()
 		g.view.Store(&v)
@@ -134,11 +155,15 @@ func (g *Group) act(b *batch) {
 	if b.steps == 0 { // somebody only looked: when to wake is as it was
 		return
 	}
-	wait := time.Hour
-	if b.fx.Wake != 0 {
-		wait = max(0, time.Duration(b.fx.Wake-now())*time.Millisecond)
+	g.timer.Reset(g.untilWake(b))
+}
+
+// untilWake is how long from now the session wants a Tick.
+func (g *Group) untilWake(b *batch) time.Duration {
+	if b.fx.Wake == 0 {
+		return time.Hour
 	}
-	g.timer.Reset(wait)
+	return max(0, time.Duration(b.fx.Wake-now())*time.Millisecond)
 }
 
 // What gossip carries: a byte that says what, and the thing.

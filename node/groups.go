@@ -198,12 +198,15 @@ func (g *Group) start() {
 // run is the group's goroutine. It ends when the node stops.
 func (g *Group) run(first *batch) {
 	defer g.timer.Stop()
+	g.grew() // from here on
 	g.act(first)
-	for {
-		b := new(batch)
+	for b := new(batch); ; {
 		if len(g.again) == 0 {
 			select {
 			case <-g.n.ctx.Done():
+				if err := g.save(b); err != nil {
+					g.n.log.Debug("the last of a group was not written; peers have it", "err", err)
+				}
 				return
 			case <-g.timer.C:
 				g.step(b, session.Tick{})
@@ -220,16 +223,21 @@ func (g *Group) run(first *batch) {
 		}
 		g.again = g.again[:0]
 		g.drain(b)
-		if err := g.save(b); err != nil {
+		if g.holds(b) {
+			continue
+		}
+		done := b
+		b = new(batch)
+		if err := g.save(done); err != nil {
 			g.fail(err)
-			b.finish(StorageError(err))
+			done.finish(StorageError(err))
 			if g.Broken() != nil {
 				return
 			}
 			continue
 		}
-		b.finish(nil)
-		g.act(b)
+		done.finish(nil)
+		g.act(done)
 	}
 }
 

@@ -18,6 +18,10 @@ const (
 	// nobody waits long and that the store takes it whole.
 	maxBatch      = 512
 	maxBatchBytes = 256 << 10
+	// holdFor is how long a batch that nobody can tell of waits for one that
+	// somebody can, to share its write. What a crash takes with it, the next
+	// exchange of logs brings back.
+	holdFor = time.Second
 
 	// maxGroups bounds the groups of a node: each is a goroutine and a session
 	// in memory.

@@ -310,3 +310,30 @@ func TestPackagesEndWithTheEntry(t *testing.T) {
 		}
 	})
 }
+
+// What others acknowledge to each other is logged by everybody and shown to
+// nobody: it goes down with the next message, or within a second, and also when
+// the node stops.
+func TestReceiptsOfOthersShareAWrite(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		names := []string{"alice", "bob", "carol", "dave", "erin", "frank"}
+		w := newWorld(t, names...)
+		w.group("room", "alice", names[1:]...)
+		time.Sleep(time.Minute) // votes and what follows them
+		frank := w.nodes[w.at("frank")]
+		before := frank.Store().Stats()
+		id := w.send("alice", "room", "hello").Message.ID
+		w.until(10*time.Second, "delivery", func() bool { return w.progress("alice", "room", id).Delivered == len(names)-1 })
+		time.Sleep(100 * time.Millisecond) // the last of them reaches everybody
+		after := frank.Store().Stats()
+		// The message, the receipt of his own, and at most two for those of four others.
+		if n := after.Transaction - before.Transaction; n > 4 {
+			t.Errorf("%d synced writes for one message", n)
+		}
+		w.crash("frank")
+		w.start(w.at("frank")) // and talks to nobody yet
+		if have, want := w.logged("frank"), w.logged("alice"); have != want {
+			t.Errorf("frank's log after its end: %s; alice's: %s", have, want)
+		}
+	})
+}

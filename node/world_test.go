@@ -15,6 +15,7 @@ import (
 	"github.com/covey-p2p/covey/node/api"
 	"github.com/covey-p2p/covey/node/backend"
 	"github.com/covey-p2p/covey/node/mesh/simlink"
+	"github.com/covey-p2p/covey/node/session"
 )
 
 // world is nodes on simulated wires in virtual time: real libp2p over QUIC,
@@ -288,4 +289,20 @@ func (w *world) counts(name, metric string) float64 {
 	}
 	w.t.Fatalf("no metric %s", metric)
 	return 0
+}
+
+// logged is how many envelopes a node has of its only group.
+func (w *world) logged(name string) (out string) {
+	w.t.Helper()
+	err := w.nodes[w.at(name)].Groups()[0].Look(w.t.Context(), func(s *session.Session) {
+		for line := range strings.Lines(s.Describe()) {
+			if strings.HasPrefix(line, "log ") {
+				out, _, _ = strings.Cut(line, ", from")
+			}
+		}
+	})
+	if err != nil || out == "" {
+		w.t.Fatal("no log: ", err)
+	}
+	return out
 }
