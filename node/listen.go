@@ -4,14 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
-	"strconv"
-	"strings"
 
-	ma "github.com/multiformats/go-multiaddr"
-	manet "github.com/multiformats/go-multiaddr/net"
-
+	"github.com/covey-p2p/covey/node/mesh"
 	"github.com/covey-p2p/covey/node/session"
 	"github.com/covey-p2p/covey/node/store"
 )
@@ -41,7 +36,7 @@ func (n *Node) addresses() ([]string, error) {
 		if !ok {
 			continue
 		}
-		if at := withPort(a, port); free(at) {
+		if at := mesh.WithPort(a, port); mesh.Free(at) {
 			listen[i] = at
 		} else {
 			n.log.Warn("the port of last time is taken", "address", a, "port", port)
@@ -75,8 +70,8 @@ func (n *Node) keepPorts() error {
 		listen = anywhere
 	}
 	for _, at := range n.mesh.Host().Network().ListenAddresses() {
-		if port, ok := portOf(at.String()); ok {
-			if general := withPort(at.String(), 0); slices.Contains(listen, general) {
+		if port, ok := mesh.PortOf(at.String()); ok {
+			if general := mesh.WithPort(at.String(), 0); slices.Contains(listen, general) {
 				ports[general] = port
 			}
 		}
@@ -85,59 +80,4 @@ func (n *Node) keepPorts() error {
 		return nil
 	}
 	return n.store.Put("", []session.Row{{Key: portsRow, Value: encode(ports)}})
-}
-
-// portOf and withPort read and set the number after /udp/ or /tcp/.
-func portOf(address string) (int, bool) {
-	parts := strings.Split(address, "/")
-	i := portAt(parts)
-	if i < 0 {
-		return 0, false
-	}
-	port, err := strconv.Atoi(parts[i])
-	return port, err == nil
-}
-
-func withPort(address string, port int) string {
-	parts := strings.Split(address, "/")
-	if i := portAt(parts); i >= 0 {
-		parts[i] = strconv.Itoa(port)
-	}
-	return strings.Join(parts, "/")
-}
-
-func portAt(parts []string) int {
-	i := slices.IndexFunc(parts, func(s string) bool { return s == "udp" || s == "tcp" })
-	if i < 0 || i+1 == len(parts) {
-		return -1
-	}
-	return i + 1
-}
-
-// free reports whether a program may listen at an address. It asks by doing so:
-// the host shares TCP ports, and would share another node's without a word.
-func free(address string) bool {
-	a, err := ma.NewMultiaddr(address)
-	if err != nil {
-		return false
-	}
-	network, host, err := manet.DialArgs(a)
-	if err != nil { // QUIC and the like, above an address that has arguments
-		first, _ := ma.SplitFunc(a, func(c ma.Component) bool { return c.Protocol().Code == ma.P_QUIC_V1 })
-		if network, host, err = manet.DialArgs(first); err != nil {
-			return false
-		}
-	}
-	if strings.HasPrefix(network, "udp") {
-		c, err := net.ListenPacket(network, host)
-		if err != nil {
-			return false
-		}
-		return c.Close() == nil
-	}
-	l, err := net.Listen(network, host)
-	if err != nil {
-		return false
-	}
-	return l.Close() == nil
 }
