@@ -23,7 +23,10 @@ func (g *Group) report(notices []session.Notice) (events []api.Event, rows []ses
 		}
 		e.Group, e.At = g.ID(), time.UnixMilli(int64(n.At)).UTC()
 		events = append(events, e)
-		if row := g.row(); n.Kind == session.NoticeRemoved && row.Left { // which is how leaving ends
+		if n.Kind != session.NoticeRemoved {
+			continue
+		}
+		if row := g.row(); row.Left { // which is how leaving ends
 			done, _ := g.operation(session.Notice{ID: row.Leave, State: session.StateFinal}, note)
 			done.Group, done.At = e.Group, e.At
 			events = append(events, done)
