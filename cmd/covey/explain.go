@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -20,6 +21,9 @@ func (a *app) explainCommand() *cobra.Command {
 			return a.explainRun(args[0])
 		}
 		e, err := a.client().Explain(cmd.Context(), args[0])
+		if _, there := os.Stat(args[0]); there == nil && (errors.Is(err, api.NotFound) || errors.Is(err, api.NoDaemon)) {
+			return api.NewError(api.CodeNotFound, api.Quote(args[0])+" is no folder of a run.", "`covey sim run FILE.star` makes one; `covey inspect` takes files of MLS apart.")
+		}
 		if err != nil {
 			return err
 		}
@@ -44,13 +48,13 @@ a word from the screen is explained in a few lines.`
 
 // explainRun tells a simulated run; no node is needed for it.
 func (a *app) explainRun(dir string) error {
-	m, err := report.ReadManifest(dir)
+	m, err := readRun(dir)
 	if err != nil {
-		return api.NewError(api.CodeNotFound, api.Sentence(err.Error()), "`covey sim run FILE.star` makes a run.")
+		return err
 	}
 	events, err := report.ReadEvents(filepath.Join(dir, "events.jsonl"))
 	if err != nil {
-		return api.NewError(api.CodeUsage, api.Sentence(err.Error()), "Run it again: "+m.Replay)
+		return spoiled(err)
 	}
 	e := api.Explanation{Kind: "run", Title: fmt.Sprintf("%s, seed %d: %s", m.Name, m.Seed, m.About), Lines: report.Narrate(events), Next: []string{m.Replay, "covey sim replay " + dir}}
 	return a.show(e, func(w io.Writer) {

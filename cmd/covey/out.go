@@ -63,8 +63,7 @@ func exitCode(err error) int {
 const codeProblems api.Code = "problems"
 
 // complain says what went wrong: a sentence and what to do, or JSON.
-func (a *app) complain(err error) {
-	e := named(err)
+func (a *app) complain(e *api.Error) {
 	if a.json {
 		b, _ := json.Marshal(e)
 		fmt.Fprintln(a.err, string(b))

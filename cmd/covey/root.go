@@ -62,8 +62,12 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return exitInterrupted
 	}
-	a.complain(err)
-	return exitCode(err)
+	e := named(err)
+	if e.Code == api.CodeUsage && e.Hint == "" {
+		e.Hint = shownBy(cmd)
+	}
+	a.complain(e)
+	return exitCode(e)
 }
 
 // root is the tree of commands. A noun is a file; a command that people use
@@ -112,27 +116,31 @@ func asksJSON(args []string) bool {
 
 // misuse is what a wrong command line is answered with.
 func misuse(cmd *cobra.Command, err error) *api.Error {
-	hint := "`covey help` shows every command, `covey help COMMAND` one of them."
-	if path := below(cmd); path != "" {
-		hint = "`covey help " + path + "` shows how."
-	}
 	message := api.Sentence(err.Error())
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		message = fmt.Sprintf("%s does not fit --%s, which takes %s.", api.Quote(e.GetValue()), e.GetFlag().Name, taken[e.GetFlag().Value.Type()])
 	}
-	return api.NewError(api.CodeUsage, message, hint)
+	return api.NewError(api.CodeUsage, message, "")
+}
+
+// shownBy says where it is shown how a command is used.
+func shownBy(cmd *cobra.Command) string {
+	if path := below(cmd); path != "" {
+		return "`covey help " + path + "` shows how."
+	}
+	return "`covey help` shows every command, `covey help COMMAND` one of them."
 }
 
 // taken says what flags of a type take.
 var taken = map[string]string{
-	"duration": "a time such as 90s, 5m or 2h", "bool": "true or false", "int": "a number", "uint64": "a number", "intSlice": "numbers, separated by commas",
+	"duration": "a time such as 90s, 5m or 2h", "bool": "true or false", "int": "a whole number", "uint64": "a whole number", "intSlice": "whole numbers, separated by commas",
 }
 
 // sane refuses numbers and times below nothing, which no flag has a use for.
 func sane(flags *pflag.FlagSet) (err error) {
 	flags.Visit(func(f *pflag.Flag) {
 		if what := taken[f.Value.Type()]; what != "" && strings.HasPrefix(f.Value.String(), "-") {
-			err = api.NewError(api.CodeUsage, fmt.Sprintf("--%s is %s, which is below nothing.", f.Name, f.Value), "It takes "+what+".")
+			err = api.NewError(api.CodeUsage, fmt.Sprintf("--%s is %s: it takes %s, and none below 0.", f.Name, f.Value, what), "")
 		}
 	})
 	return err

@@ -100,7 +100,7 @@ func (o *simOptions) table() string {
 }
 
 func usage(format string, args ...any) error {
-	return api.NewError(api.CodeUsage, api.Sentence(fmt.Sprintf(format, args...)), "`covey help sim run` shows every flag.")
+	return api.NewError(api.CodeUsage, api.Sentence(fmt.Sprintf(format, args...)), "")
 }
 
 func (o *simOptions) load(path string) (*scenario.File, error) {
@@ -142,6 +142,9 @@ func (a *app) simRun() *cobra.Command {
 			rules = strings.Split(o.rule, ",")
 		}
 		for _, name := range rules {
+			if name == "" {
+				return usage("--rule %s: a name is missing", o.rule)
+			}
 			if _, err := rivals.Named(name); err != nil {
 				return usage("--rule: %v", err)
 			}
@@ -186,7 +189,7 @@ func (a *app) simOne(ctx context.Context, f *scenario.File, so scenario.Options,
 	out, err := f.Run(ctx, so)
 	a.wipe(o.quiet, began)
 	if err != nil {
-		return scriptError(err)
+		return errors.Join(scriptError(err), os.RemoveAll(folder.Dir))
 	}
 	if err := folder.Close(runOf(f, so, o, out)); err != nil {
 		return err
@@ -386,6 +389,9 @@ def main(w):
 func (a *app) simNew() *cobra.Command {
 	return verb("new FILE.star", "Write a scenario to begin from", 1, 1, func(cmd *cobra.Command, args []string) error {
 		path := args[0]
+		if base := filepath.Base(path); args[0] == "" || base[0] == '.' {
+			return usage("%s is no name for a file", api.Quote(args[0]))
+		}
 		if !strings.HasSuffix(path, ".star") {
 			path += ".star"
 		}
@@ -422,13 +428,30 @@ func (a *app) simLint() *cobra.Command {
 	})
 }
 
+// readRun reads what a folder says of its run.
+func readRun(dir string) (report.Manifest, error) {
+	m, err := report.ReadManifest(dir)
+	switch {
+	case errors.Is(err, report.ErrNoRun):
+		return m, api.NewError(api.CodeNotFound, "There is no run in "+api.Quote(dir)+".", "`covey sim run FILE.star` makes one, in a folder below "+runsDir+".")
+	case err != nil:
+		return m, spoiled(err)
+	}
+	return m, nil
+}
+
+// spoiled says that a file of a run is not as it was written.
+func spoiled(err error) error {
+	return api.NewError(api.CodeUsage, "A file of the run cannot be read: "+err.Error()+".", "Run the scenario again.")
+}
+
 // simReplay runs a folder's script again and compares event by event.
 func (a *app) simReplay() *cobra.Command {
 	var show bool
 	c := verb("replay RUN", "Run a folder's scenario again, and compare it event by event", 1, 1, func(cmd *cobra.Command, args []string) error {
-		m, err := report.ReadManifest(args[0])
+		m, err := readRun(args[0])
 		if err != nil {
-			return api.NewError(api.CodeNotFound, api.Sentence(err.Error()), "")
+			return err
 		}
 		if show {
 			return a.showRun(cmd.Context(), args[0])
@@ -469,9 +492,12 @@ func (a *app) simDiff() *cobra.Command {
 	return verb("diff RUN RUN", "Say where two runs part", 2, 2, func(cmd *cobra.Command, args []string) error {
 		var events [2][]report.Event
 		for i, dir := range args {
+			if _, err := readRun(dir); err != nil {
+				return err
+			}
 			var err error
 			if events[i], err = report.ReadEvents(filepath.Join(dir, "events.jsonl")); err != nil {
-				return api.NewError(api.CodeNotFound, api.Sentence(err.Error()), "`covey sim run FILE.star` makes a run.")
+				return spoiled(err)
 			}
 		}
 		text := report.Compare(events[0], events[1])
@@ -481,9 +507,9 @@ func (a *app) simDiff() *cobra.Command {
 
 func (a *app) simReport() *cobra.Command {
 	return verb("report RUN", "Say what a run came to, and where its page is", 1, 1, func(cmd *cobra.Command, args []string) error {
-		m, err := report.ReadManifest(args[0])
+		m, err := readRun(args[0])
 		if err != nil {
-			return api.NewError(api.CodeNotFound, api.Sentence(err.Error()), "")
+			return err
 		}
 		summary, err := os.ReadFile(filepath.Join(args[0], "summary.json"))
 		if err != nil {

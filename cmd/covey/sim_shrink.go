@@ -24,9 +24,9 @@ import (
 func (a *app) simShrink() *cobra.Command {
 	most := 2000
 	c := verb("shrink RUN", "Make a broken run as short as it can be", 1, 1, func(cmd *cobra.Command, args []string) error {
-		m, err := report.ReadManifest(args[0])
+		m, err := readRun(args[0])
 		if err != nil {
-			return api.NewError(api.CodeNotFound, api.Sentence(err.Error()), "")
+			return err
 		}
 		text, err := os.ReadFile(filepath.Join(args[0], "script.txt"))
 		if err != nil {

@@ -50,6 +50,9 @@ func ReadEvents(path string) ([]Event, error) {
 		}
 		out = append(out, e)
 	}
+	if len(out) == 0 && bad != nil {
+		return nil, bad
+	}
 	return out, s.Err()
 }
 

@@ -160,14 +160,17 @@ func Change() string {
 	return ""
 }
 
+// ErrNoRun means that a folder holds no run, or is none.
+var ErrNoRun = errors.New("no run is there")
+
 // ReadManifest reads the manifest of a run's folder.
 func ReadManifest(dir string) (m Manifest, err error) {
 	b, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
 	if err != nil {
-		return m, fmt.Errorf("there is no run in %s: `covey sim run FILE.star` makes one", dir)
+		return m, fmt.Errorf("%w: %w", ErrNoRun, err)
 	}
 	if err := json.Unmarshal(b, &m); err != nil {
-		return m, fmt.Errorf("%s/manifest.json: %w", dir, err)
+		return m, fmt.Errorf("%s: %w", filepath.Join(dir, "manifest.json"), err)
 	}
 	return m, nil
 }

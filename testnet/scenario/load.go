@@ -189,11 +189,11 @@ func (e *Error) Error() string { return e.At + ": " + e.Text }
 func explain(err error) error {
 	var list resolve.ErrorList
 	if errors.As(err, &list) && len(list) > 0 {
-		return &Error{At: list[0].Pos.String(), Text: list[0].Msg}
+		return &Error{At: list[0].Pos.String(), Text: mended(list[0].Msg)}
 	}
 	var bad syntax.Error
 	if errors.As(err, &bad) {
-		return &Error{At: bad.Pos.String(), Text: bad.Msg}
+		return &Error{At: bad.Pos.String(), Text: mended(bad.Msg)}
 	}
 	var eval *starlark.EvalError
 	if !errors.As(err, &eval) {
@@ -206,11 +206,31 @@ func explain(err error) error {
 			break
 		}
 	}
-	text := eval.Msg
+	text := mended(eval.Msg)
 	if strings.Contains(text, "too many steps") {
 		text = fmt.Sprintf("the script ran away: it took %d steps and was here; bound the loop", maxSteps)
 	}
 	return &Error{At: at, Text: text, Back: eval.Backtrace()}
+}
+
+// mended adds to the language's own words what to write instead.
+func mended(text string) string {
+	for _, f := range []struct{ says, write string }{
+		{"while loops", "write for i in range(1000): … and break"},
+		{"called recursively", "write a loop"},
+		{"load not implemented", "put everything into one file"},
+		{"world has no .", "there are " + strings.Join((&world{}).AttrNames(), ", ")},
+		{"node has no .", "there are " + strings.Join((&nodeValue{}).AttrNames(), ", ")},
+		{"group has no .", "there are " + strings.Join((&groupValue{}).AttrNames(), ", ")},
+		{"got newline, want ':'", "a line that begins a block ends with a colon"},
+		{"for parameter group: got", "give what create_group returned"},
+		{"undefined: ", "define it above, or look at its spelling"},
+	} {
+		if strings.Contains(text, f.says) {
+			return text + ": " + f.write
+		}
+	}
+	return text
 }
 
 func asText(v starlark.Value) (string, error) {

@@ -268,6 +268,11 @@ func (r *run) print(s string) {
 }
 
 func (r *run) outcome(began time.Time) (*Outcome, error) {
+	for _, name := range slices.Sorted(maps.Keys(r.opts.Params)) {
+		if _, ok := r.asked[name]; !ok {
+			return nil, &Error{At: r.file.Path, Text: fmt.Sprintf("it asks for no parameter %q: it asks for %s", name, cmp.Or(strings.Join(slices.Sorted(maps.Keys(r.asked)), ", "), "none"))}
+		}
+	}
 	s := r.world.stage
 	o := &Outcome{Samples: r.samples, Name: r.file.Name, Seed: r.opts.Seed, Rule: r.opts.Rule, Params: r.asked, Groups: map[string]string{}, Virtual: s.Now(), Wall: time.Since(began), Measures: map[string]float64{}}
 	for _, c := range r.checks {

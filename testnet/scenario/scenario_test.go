@@ -83,9 +83,9 @@ func TestSameSeedSameRun(t *testing.T) {
 func TestErrors(t *testing.T) {
 	rows := []struct{ why, text, says string }{
 		{"no main", `META = {"name": "x"}`, "x.star: there is no main: write def main(w)"},
-		{"syntax", "def main(w)\n  pass", "x.star:2:1: got newline, want ':'"},
-		{"unknown name", "def main(w):\n    foo()", "x.star:2:5: undefined: foo"},
-		{"unknown verb", "def main(w):\n    w.fly()", "x.star:2:6: world has no .fly"},
+		{"syntax", "def main(w)\n  pass", "x.star:2:1: got newline, want ':': a line that begins a block ends with a colon"},
+		{"unknown name", "def main(w):\n    foo()", "x.star:2:5: undefined: foo: define it above"},
+		{"unknown verb", "def main(w):\n    w.fly()", "x.star:2:6: world has no .fly field or method: there are at, "},
 		{"unknown meta", `META = {"nmae": "x"}` + "\ndef main(w): pass", "META has no key \"nmae\""},
 		{"bad duration", "def main(w):\n    w.wait(\"soon\")", "x.star:2:11: wait: \"soon\" is no duration: write \"1m30s\""},
 		{"bad loss", "def main(w):\n    w.net(loss = 2)", "between 0 and 1"},
@@ -95,6 +95,12 @@ func TestErrors(t *testing.T) {
 		{"unknown measure", "def main(w):\n    w.measure(\"joy\")", "\"joy\" is none of"},
 		{"foreign file", "def main(w):\n    csv(\"../secret.csv\")", "it is looked for beside the scenario"},
 		{"no node", "def main(w):\n    w.partition([1], [2])", "1 is no node"},
+		{"an unknown verb of a node", "def main(w):\n    w.nodes(2)[0].fly()", "there are byzantine, "},
+		{"an unknown verb of a group", "def main(w):\n    w.nodes(2)[0].create_group(\"g\").fly()", "there are agreed, "},
+		{"a loop without an end", "def main(w):\n    while True: pass", "x.star:2:5: this Starlark dialect does not support while loops: write for i in range"},
+		{"recursion", "def f(n): return f(n)\ndef main(w): f(1)", "called recursively: write a loop"},
+		{"another file", "load(\"y.star\", \"f\")\ndef main(w): pass", "put everything into one file"},
+		{"a group by its name", "def main(w):\n    w.nodes(2)[0].send(\"lab\", \"x\")", "give what create_group returned"},
 		{"a node twice", "def main(w):\n    w.nodes([\"a\", \"a\"])", "there is a node a already"},
 	}
 	for _, r := range rows {
@@ -105,6 +111,21 @@ func TestErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), r.says) {
 			t.Errorf("%s: %v, want %q", r.why, err, r.says)
 		}
+	}
+}
+
+// A parameter that nothing asks for is a slip of somebody's hand.
+func TestParametersAreAskedFor(t *testing.T) {
+	f, err := Parse("x.star", []byte("def main(w):\n    w.nodes(w.param(\"n\", 2))\n    w.param(\"of\", 1)"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Run(t.Context(), Options{Params: map[string]string{"n": "3"}}); err != nil {
+		t.Error(err)
+	}
+	_, err = f.Run(t.Context(), Options{Params: map[string]string{"nodes": "3"}})
+	if err == nil || err.Error() != "x.star: it asks for no parameter \"nodes\": it asks for n, of" {
+		t.Errorf("an unknown parameter: %v", err)
 	}
 }
 
