@@ -37,6 +37,7 @@ type Chain struct {
 	stray     memory[EpochID, goneEpoch] // by a header's word, on what left
 	refused   memory[CommitID, struct{}]
 	contested memory[EpochID, struct{}]
+	sought    memory[EpochID, struct{}] // see Seek
 	counts    Counts
 }
 
@@ -48,6 +49,7 @@ type Counts struct {
 	Cooling   int // maintenance commits within the cool-down
 	Unfit     int // candidates that contradict themselves or the tree
 	Full      int // candidates and votes beyond what is held
+	Crowded   int // further commits of one account on one epoch
 	OutOfTurn int // votes whose sequence number does not fit their head
 	Strangers int // votes of accounts not in the epoch voted for
 	Votes     int // votes let go because their account has too many
@@ -66,10 +68,11 @@ const (
 	AddCooling                   // breaks the cool-down, hence invalid
 	AddUnfit                     // contradicts itself or the tree
 	AddFull                      // a cap is reached
+	AddCrowded                   // one of too many by its author on its parent: see Crowded
 )
 
 var statusNames = [...]string{
-	"", "held", "entered", "known", "parked", "stale", "refused", "cooling", "unfit", "full",
+	"", "held", "entered", "known", "parked", "stale", "refused", "cooling", "unfit", "full", "crowded",
 }
 
 func (s Status) String() string { return statusNames[s] }
@@ -90,6 +93,7 @@ func New(root Epoch, genesis EpochID, params Params) *Chain {
 		stray:     newMemory[EpochID, goneEpoch](MaxGone),
 		refused:   newMemory[CommitID, struct{}](MaxRefused),
 		contested: newMemory[EpochID, struct{}](MaxRefused),
+		sought:    newMemory[EpochID, struct{}](MaxSought),
 	}
 	c.root = &node{Candidate: Candidate{Child: root}, voters: electors(root), life: Head}
 	c.head = c.root
@@ -212,6 +216,7 @@ func (c *Chain) discard(n *node) []Candidate {
 
 func (c *Chain) replant(rest []Candidate) {
 	for _, k := range rest {
+		c.Seek(k.Child.ID)
 		c.admit(k)
 	}
 }
@@ -233,6 +238,10 @@ func (c *Chain) attach(p *node, k Candidate) Status {
 	}
 	if n := c.epochs[k.Child.ID]; n != nil {
 		return c.clash(n, p, k)
+	}
+	if c.crowded(p, &k) {
+		c.counts.Crowded++
+		return AddCrowded
 	}
 	if len(c.epochs) >= MaxHeld {
 		c.counts.Full++

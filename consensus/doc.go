@@ -99,6 +99,11 @@
 // the next slot, so against m rivals k losses in a row have probability
 // (m/(m+1))^k.
 //
+// Number. Who signs very many commits on one epoch makes nobody's tree grow: of
+// one account's there, four are taken, and those that somebody not convicted
+// votes for or builds on (crowd.go). Until somebody does, it can have members on
+// different ones of them, as two commits for two halves would.
+//
 // EpochID. Can be ground by the author of both commits, who thereby chooses
 // between two things it said itself, and is convicted of it; or by an external
 // joiner against another, who gets in first.
@@ -183,7 +188,7 @@
 //
 // candidate.go is what the rule is told; rank.go, weight.go and vote.go are the
 // rule; head.go follows it; tree.go is the tree; chain.go takes things in,
-// parking.go keeps what came early, prune.go lets go, evidence.go convicts,
+// crowd.go turns away, parking.go keeps what came early, prune.go lets go, evidence.go convicts,
 // describe.go draws, rule.go is the place where measurements put another rule. In the tests, cases_test.go is the rule in pictures and
 // reference_test.go the rule again, slowly. By default 60,000 random trees are
 // compared with it; -trees=1000000 does a million. -mutate changes the code in

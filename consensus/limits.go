@@ -17,6 +17,13 @@ const (
 	// MaxVoters is how many accounts' votes are kept; ten times what the
 	// largest group we measure has.
 	MaxVoters = 1 << 14
+	// MaxTwins is how many commits of one account on one parent are taken
+	// before somebody else needs another one: two convict, and an account has
+	// a few devices that may not have heard each other.
+	MaxTwins = 4
+	// MaxSought is how many epochs are remembered that Seek named: one for
+	// each account that can be needed by, in a large group.
+	MaxSought = 4096
 	// MaxNames is under how many further CommitIDs one commit is known: any
 	// member can frame it anew without end.
 	MaxNames = 8

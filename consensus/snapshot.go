@@ -70,6 +70,7 @@ func Restore(s Snapshot) *Chain {
 		c.Convict(e)
 	}
 	for _, k := range s.Candidates {
+		c.Seek(k.Child.ID) // it was taken once
 		c.admit(k)
 	}
 	for _, v := range s.Votes {

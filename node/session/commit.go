@@ -527,7 +527,8 @@ func (s *Session) commit(h *held, jobs []job, refresh bool) {
 	s.save(rowOwn(h.id), encode(journal{Commit: made, Envelope: raw}), EpochID{})
 	s.meta.Renewed = s.now
 	s.saveMeta()
-	if err := s.admit(h, made, built.Applied); err != nil {
+	e, _ := parseEnvelope(raw)
+	if err := s.admit(h, made, built.Applied, e.id()); err != nil {
 		s.notify(Notice{Kind: NoticeTrouble, Reason: "a change of mine would be refused: " + err.Error()})
 		return
 	}
@@ -538,7 +539,6 @@ func (s *Session) commit(h *held, jobs []job, refresh bool) {
 	if len(intents) > 0 {
 		first = intents[0].ID
 	}
-	e, _ := parseEnvelope(raw)
 	s.logEnvelope(e.id(), &e)
 	s.publish(raw, first)
 	if c, ok := s.chain.Get(made); ok && !s.alone() {

@@ -16,6 +16,7 @@ const (
 	DropUnsupported Reason = "unsupported"
 	DropPath        Reason = "path"
 	DropCooling     Reason = "cooling"
+	DropCrowded     Reason = "crowded"
 	DropSealed      Reason = "sealed"
 	DropErased      Reason = "erased"
 	DropParked      Reason = "parked"
@@ -43,6 +44,7 @@ var Reasons = map[Reason]string{
 	DropPolicy:      "a commit that the group's policy refuses",
 	DropUnsupported: "a commit whose policy needs a newer version",
 	DropPath:        "a commit whose new keys this device cannot open",
+	DropCrowded:     "one of very many changes by one account on one epoch",
 	DropCooling:     "key renewals by one account too close together",
 	DropSealed:      "sealed under keys this device does not have",
 	DropErased:      "of an epoch whose keys were erased here",

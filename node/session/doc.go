@@ -154,10 +154,7 @@
 //
 // Who joins later than both halves of some evidence does not have it, and gives
 // weight to an account that the others give none, until it says two things
-// again. A nack is logged and passed on; nothing is counted by it yet. A member
-// who signs thousands of commits on one epoch makes each Step slower for all: no
-// cap is safe that forgets by name alone, as others may stand below what it
-// forgets.
+// again. A nack is logged and passed on; nothing is counted by it yet.
 //
 // Inside an epoch, message keys that were used are gone from memory, but on
 // disk they end with their epoch, not one by one: an LSM keeps old values. A

@@ -374,14 +374,18 @@ func commitID(parent EpochID, commit []byte) CommitID {
 	return CommitID(h.Sum(nil))
 }
 
-// admit takes a commit in. How it was come by no longer matters.
-func (s *Session) admit(p *held, id CommitID, ap Applied) error {
+// admit takes a commit in that an envelope brought. How it was come by no longer
+// matters.
+func (s *Session) admit(p *held, id CommitID, ap Applied, by EnvelopeID) error {
 	if ap.Next != nil && bytes.Equal(ap.Next.Authenticator(), p.epoch.Authenticator()) {
 		return fmt.Errorf("%w: the epoch did not advance", ErrInvalid) // an engine that fails so must not go on
 	}
 	v, err := s.judge(p, id, ap)
 	if err != nil {
 		return err
+	}
+	if s.turnedAway(&v.cand, by) {
+		return nil
 	}
 	newer := ap.Next != nil && v.child == nil
 	if v.child != nil {

@@ -350,6 +350,9 @@ func (s *Session) forget() {
 	for _, id := range sortedNames(s.pool) {
 		s.drop(rowPool(id))
 	}
+	for _, id := range sortedIDs(s.crowds) {
+		s.seek(id)
+	}
 	n := newSession(s.cfg, s.group, s.wall)
 	s.anchors, s.hints = n.anchors, n.hints
 	s.own, s.pool, s.carriers, s.carriedBy, s.exits = n.own, n.pool, n.carriers, n.carriedBy, n.exits

@@ -105,7 +105,7 @@ func (s *Session) takeBranch(from Peer, id EnvelopeID, e *envelope, h *held) out
 	}
 	switch inner {
 	case innerCommit:
-		return s.takeCommit(h, body)
+		return s.takeCommit(id, h, body)
 	case innerMessage:
 		return s.takeMessage(from, id, h, e, body)
 	case innerControl:
@@ -116,7 +116,7 @@ func (s *Session) takeBranch(from Peer, id EnvelopeID, e *envelope, h *held) out
 }
 
 // takeCommit opens a commit on its parent.
-func (s *Session) takeCommit(p *held, body []byte) outcome {
+func (s *Session) takeCommit(by EnvelopeID, p *held, body []byte) outcome {
 	id := commitID(p.id, body)
 	if p.epoch == nil {
 		s.count(DropErased)
@@ -140,7 +140,7 @@ func (s *Session) takeCommit(p *held, body []byte) outcome {
 		s.count(DropDuplicate)
 		return outLogged
 	}
-	if err := s.admit(p, id, ap); err != nil {
+	if err := s.admit(p, id, ap, by); err != nil {
 		s.count(reasonOf(err))
 		return outRefused
 	}

@@ -217,10 +217,8 @@ const (
 	// of members who use one four times as long in a measurement.
 	maxTrail = 4 * window
 	// maxHeading bounds the accounts a header says joined: more than a commit
-	// can add. maxRivals is how many commits of one author on one parent are
-	// looked at by their headers: two convict it.
+	// can add.
 	maxHeading = 4096
-	maxRivals  = 4
 	// maxEarly bounds the Welcomes that wait for headers.
 	maxEarly = 4
 )

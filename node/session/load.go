@@ -113,11 +113,19 @@ func (s *Session) loadTree(l *loader) {
 		}
 		s.treeRows[rowCandidate(c.Cand.ID)] = true
 		s.remember(c.Cand.ID, c.Intents, c.Exit)
+		s.chain.Seek(c.Cand.Child.ID) // it was taken once
 		s.chain.Add(c.Cand)
 		if e, ok := s.chain.Epoch(c.Cand.Child.ID); ok {
 			s.encounter(&e, 1)
 		}
 	}
+	l.each("crowd/", func(key string) {
+		var child EpochID
+		c := &crowd{}
+		l.id(key, child[:])
+		l.read(key, c)
+		s.crowds[child] = c
+	})
 	l.each("vote/", func(key string) {
 		var v consensus.Vote
 		s.treeRows[key] = true

@@ -19,6 +19,7 @@ func (s *Session) trim() {
 	}
 	s.trimmed = s.now
 	s.trimTree()
+	s.thinCrowds()
 	if s.head() != nil && s.meta.Status == statusMember {
 		s.dropStances()
 	}

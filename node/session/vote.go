@@ -168,6 +168,10 @@ func (s *Session) takeVote(account Account, c *control) outcome {
 func (s *Session) hear(v consensus.Vote) consensus.Verdict {
 	_, verdict := s.chain.Hear(v)
 	s.stirred = true
+	if verdict == consensus.VoteWaits {
+		s.seek(v.Head)
+		s.between()
+	}
 	switch verdict {
 	case consensus.VoteCounts, consensus.VoteOlder, consensus.VoteWaits, consensus.VoteConvicts:
 		s.noteVote(v)
@@ -213,16 +217,11 @@ func (s *Session) takeHeader(account Account, c *control, e *envelope) outcome {
 	}
 	p, ok := s.chain.Epoch(d.Parent)
 	if !ok {
+		s.needs(account, &d)
 		e.tag = Tag(d.Parent[:]) // until that epoch is known
 		return outParked
 	}
-	same := 0
-	for _, k := range s.chain.Children(d.Parent) {
-		if k.Author == account && k.ID != d.Commit {
-			same++
-		}
-	}
-	if _, in := slices.BinarySearchFunc(p.Roster, account, compareAccount); !in || same >= maxRivals {
+	if _, in := slices.BinarySearchFunc(p.Roster, account, compareAccount); !in {
 		s.count(DropStranger)
 		return outRefused
 	}
@@ -238,6 +237,9 @@ func (s *Session) takeHeader(account Account, c *control, e *envelope) outcome {
 			}
 		}
 		cand.Child.Roster = roster
+	}
+	if s.turnedAway(&cand, e.id()) {
+		return outLogged
 	}
 	_, known := s.chain.Get(d.Commit)
 	if s.propose(cand) == consensus.AddHeld && !known {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -25,6 +26,9 @@ import (
 //	                     speaks them all after that time; the open one goes on
 //	grind N DURATION     tries N renewals on the present epoch, keeps the one that
 //	                     leads to the lowest id, and says it that much later
+//	twins N              makes N commits on the present epoch and speaks them all,
+//	                     to the nodes of even number in one order, to those of odd
+//	                     in the other
 //	deaf                 hears nothing of the group from now on, and speaks
 //	replay RATE          says again, so many times a second, what anybody said,
 //	                     in every group it is in
@@ -61,25 +65,34 @@ type twin struct {
 
 func newByzantine(s *seat, how string, args []string) (*byzantine, error) {
 	b := &byzantine{s: s, how: how}
-	number := func(i int) (int, error) {
-		if i >= len(args) {
-			return 0, fmt.Errorf("byzantine %s needs a number", how)
+	var err error
+	number := func(i, least, most int) (n int) {
+		if err == nil && i >= len(args) {
+			err = fmt.Errorf("byzantine %s needs a number", how)
 		}
-		return strconv.Atoi(args[i])
+		if err == nil {
+			n, err = strconv.Atoi(args[i])
+		}
+		if err == nil && (n < least || n > most) {
+			err = fmt.Errorf("byzantine %s: a number from %d to %d", how, least, most)
+		}
+		return n
 	}
-	duration := func(i int) (time.Duration, error) {
-		if i >= len(args) {
-			return 0, fmt.Errorf("byzantine %s needs a duration", how)
+	duration := func(i int) (d time.Duration) {
+		if err == nil && i >= len(args) {
+			err = fmt.Errorf("byzantine %s needs a duration", how)
 		}
-		return time.ParseDuration(args[i])
+		if err == nil {
+			d, err = time.ParseDuration(args[i])
+		}
+		return d
 	}
 	among := func(from string) bool { return slices.Contains(args, from) }
-	var err error
 	switch how {
 	case "mute":
 		b.mute = true
 	case "withhold":
-		b.delay, err = duration(0)
+		b.delay = duration(0)
 	case "deaf":
 		b.hears = func(string) bool { return false }
 	case "censor":
@@ -99,31 +112,20 @@ func newByzantine(s *seat, how string, args []string) (*byzantine, error) {
 			return b.twin(among, func(to int) bool { return among(s.n.w.nodes[to].name) }, false)
 		}
 	case "private":
-		var n int
-		var after time.Duration
-		if n, err = number(0); err == nil {
-			after, err = duration(1)
-			b.begin = func() error { return b.private(n, after) }
-		}
+		n, after := number(0, 0, math.MaxInt), duration(1)
+		b.begin = func() error { return b.private(n, after) }
 	case "grind":
-		var n int
-		var after time.Duration
-		if n, err = number(0); err == nil && (n < 1 || n > maxGrind) {
-			err = fmt.Errorf("between 1 and %d tries", maxGrind)
-		}
-		if err == nil {
-			after, err = duration(1)
-			b.begin = func() error { b.grind(n, after); return nil }
-		}
+		n, after := number(0, 1, maxGrind), duration(1)
+		b.begin = func() error { b.grind(n, after); return nil }
+	case "twins":
+		n := number(0, 1, maxGrind)
+		b.begin = func() error { b.many(n); return nil }
 	case "replay", "flood", "drip":
-		var rate int
-		if rate, err = number(0); err == nil && rate <= 0 {
-			err = fmt.Errorf("a rate is above zero")
-		}
+		rate := number(0, 1, int(time.Second))
 		do := map[string]func(int){"replay": b.replay, "flood": b.garbage, "drip": b.drip}[how]
 		b.begin = func() error { b.repeat(rate, do); return nil }
 	default:
-		return nil, fmt.Errorf("no way to misbehave called %q: there are mute, withhold, equivocate, twofaced, private, grind, deaf, replay, flood, drip, malform, censor", how)
+		return nil, fmt.Errorf("no way to misbehave called %q: there are mute, withhold, equivocate, twofaced, private, grind, twins, deaf, replay, flood, drip, malform, censor", how)
 	}
 	return b, err
 }
@@ -353,6 +355,28 @@ func (b *byzantine) grind(n int, after time.Duration) {
 		b.s.saw(e, best.Applied)
 		b.tell(func(int) bool { return true }, b.forge(e, 1, best.Commit, luck))
 	})
+}
+
+// many makes so many commits on one epoch.
+func (b *byzantine) many(n int) {
+	e := b.s.eng.state(b.s.head)
+	if e == nil {
+		return
+	}
+	w := b.s.n.w
+	w.Book.Asked(b.s.group.name, b.s.n.name, "", "equivocation")
+	var made [][]byte
+	for i := range n {
+		luck := NewRand(w.seed, "twins", b.s.n.name, itoa(i))
+		if built, err := e.Commit(session.Edit{}, luck); err == nil {
+			b.s.saw(e, built.Applied)
+			made = append(made, b.forge(e, 1, built.Commit, luck))
+		}
+	}
+	for i := range made {
+		b.tell(func(to int) bool { return to%2 == 0 }, made[i])
+		b.tell(func(to int) bool { return to%2 == 1 }, made[len(made)-1-i])
+	}
 }
 
 // drip commits on the head, without a session that would know better.

@@ -28,6 +28,7 @@ func TestB(t *testing.T) {
 	t.Run("B13_one_account_many_devices", b13)
 	t.Run("B14_old_frames_again_everywhere", b14)
 	t.Run("B15_an_intent_outlives_its_authors_rights", b15)
+	t.Run("B18_very_many_commits_by_one", b18)
 }
 
 // hide gives a node a second session that hears nothing and keeps what it says.
@@ -469,5 +470,40 @@ func b15(t *testing.T) {
 		p.do("refresh carol room", "wait 8s", "heal")
 		p.rest()
 		p.want("alice", "alice", "bob", "carol", "dave", "erin", "frank")
+	}
+}
+
+// B18: one member signs hundreds of commits on one epoch, and tells half of the
+// others in one order and half in the other. Each takes a few, all convict, and
+// all go on in one state.
+func b18(t *testing.T) {
+	parted := 0
+	for seed := uint64(1); seed <= 6; seed++ {
+		p := cast(t, seed)
+		villain := slices.DeleteFunc(p.leaders("alice"), func(n string) bool { return n == "alice" })[seed%2] // the lowest slot, or the one after
+		honest := p.others(villain)
+		from := p.seat("alice").number
+		p.do("byzantine "+villain+" room twins 300", "wait 500ms")
+		if !p.agreedAmong(honest) {
+			parted++
+		}
+		p.do("send alice room hello", "wait 10s", "rename alice room other", "wait 1m")
+		if !p.agreedAmong(honest) {
+			t.Fatalf("seed %d: apart\n%s", seed, p.picture())
+		}
+		p.convicts(honest, villain)
+		for _, n := range honest {
+			s := p.seat(n).s
+			if away := s.Counts()[session.DropCrowded]; away < 280 {
+				t.Errorf("seed %d: %s turned away %d of 300", seed, n, away)
+			}
+		}
+		if made := p.seat("alice").number - from; made < 2 {
+			t.Errorf("seed %d: the group went on by %d epochs only\n%s", seed, made, p.picture())
+		}
+		p.rest()
+	}
+	if parted == 0 {
+		t.Error("nobody was ever apart: the orders do not differ")
 	}
 }

@@ -64,6 +64,7 @@ var suite = []struct{ rows, about, elsewhere string }{
 	{"B14", "old frames again, everywhere", ""},
 	{"B15", "an intent outlives its author's rights", ""},
 	{"B17", "evidence from different parents", "consensus TestB17Evidence"},
+	{"B18", "very many commits by one, on one epoch", ""},
 	{"R1", "mutual removal, and in a circle", ""},
 	{"R2", "the removed acts meanwhile", ""},
 	{"R3", "removal and leave", ""},
