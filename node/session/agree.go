@@ -67,52 +67,72 @@ func (s *Session) dropStances() {
 	}
 }
 
-// unanimous names all whose word is asked for before p is erased in favour of
-// its child by into, and the turns they are at: false unless all stand at or
-// below the child, and are most.
-func (s *Session) unanimous(into *consensus.Candidate) (sum [32]byte, all []Device, ok bool) {
-	p, child := s.held[into.Parent], s.held[into.Child.ID]
-	if p == nil || child == nil || p.roster == nil || child.roster == nil {
-		return sum, nil, false
+// poll is whose word is asked for before the parent of an epoch is erased in its
+// favour, and how far that has come. Who it is follows from the two rosters.
+type poll struct {
+	electors int       // of the parent
+	accounts []Account // those of them that the child keeps
+	devices  []Device  // and theirs, in the order of their leaves
+	// A vote changes little of what was found before it, and a large group has
+	// many: so the account last found elsewhere, and the device that had not
+	// said that all stand here, are looked at first.
+	holdout, silent int
+}
+
+// pollOn is the poll on a child of p.
+func (s *Session) pollOn(p, child *held) *poll {
+	if child.poll != nil {
+		return child.poll
 	}
 	electors := s.chain.Electors(p.id)
-	if 2*s.chain.Weight(into.ID) <= len(electors) {
-		return sum, nil, false // who stands below the child weighs on it: too few do
-	}
-	if child.holdout != (Account{}) && !s.standsBelow(child.holdout, child.id) {
-		return sum, nil, false // one is enough to know
-	}
-	stand := 0
+	child.poll = &poll{electors: len(electors)}
 	for _, a := range electors {
-		if !child.roster.has(a) {
-			continue
+		if child.roster.has(a) {
+			child.poll.accounts = append(child.poll.accounts, a)
 		}
-		if !s.standsBelow(a, child.id) {
-			child.holdout = a
-			return sum, nil, false
-		}
-		stand++
 	}
-	if 2*stand <= len(electors) {
-		return sum, nil, false
-	}
-	h := sha256.New()
 	for i, l := range p.roster.leaves {
 		if _, in := child.roster.device(l.Device); !in {
 			continue
 		}
-		if _, votes := slices.BinarySearchFunc(electors, p.roster.account[i], compareAccount); !votes {
-			continue
+		if _, votes := slices.BinarySearchFunc(electors, p.roster.account[i], compareAccount); votes {
+			child.poll.devices = append(child.poll.devices, l.Device)
 		}
-		st, spoke := s.stances[l.Device]
+	}
+	return child.poll
+}
+
+// unanimous is the sum of the turns that all are at whose word is asked for
+// before p is erased in favour of its child by into: false unless all stand at
+// or below the child, and are most.
+func (s *Session) unanimous(into *consensus.Candidate) (sum [32]byte, of *poll, ok bool) {
+	p, child := s.held[into.Parent], s.held[into.Child.ID]
+	if p == nil || child == nil || p.roster == nil || child.roster == nil {
+		return sum, nil, false
+	}
+	of = s.pollOn(p, child)
+	if 2*s.chain.Weight(into.ID) <= of.electors {
+		return sum, of, false // who stands below the child weighs on it: too few do
+	}
+	if 2*len(of.accounts) <= of.electors || !s.standsBelow(of.accounts[of.holdout], child.id) {
+		return sum, of, false
+	}
+	for i, a := range of.accounts {
+		if !s.standsBelow(a, child.id) {
+			of.holdout = i
+			return sum, of, false
+		}
+	}
+	h := sha256.New()
+	for _, d := range of.devices {
+		st, spoke := s.stances[d]
 		if !spoke || !s.chain.Within(st.Head, child.id) {
-			return sum, nil, false
+			return sum, of, false
 		}
-		all = append(all, l.Device)
-		h.Write(l.Device[:])
+		h.Write(d[:])
 		h.Write(binary.BigEndian.AppendUint64(nil, st.Turn))
 	}
-	return [32]byte(h.Sum(nil)), all, true
+	return [32]byte(h.Sum(nil)), of, true
 }
 
 // standsBelow reports that an account has voted and stands at or below an epoch.
@@ -124,11 +144,23 @@ func (s *Session) standsBelow(a Account, id EpochID) bool {
 
 // agreedOn reports that all have said that all stand at or below the child.
 func (s *Session) agreedOn(into *consensus.Candidate) bool {
-	sum, all, ok := s.unanimous(into)
-	return ok && !slices.ContainsFunc(all, func(d Device) bool {
-		st := s.stances[d]
-		return st.Sum != sum || !s.chain.Within(st.Seen, into.Child.ID)
-	})
+	if child := s.held[into.Child.ID]; child != nil && child.poll != nil {
+		of := child.poll
+		if of.silent < len(of.devices) && !s.chain.Within(s.stances[of.devices[of.silent]].Seen, child.id) {
+			return false
+		}
+	}
+	sum, of, ok := s.unanimous(into)
+	if !ok {
+		return false
+	}
+	for i, d := range of.devices {
+		if st := s.stances[d]; st.Sum != sum || !s.chain.Within(st.Seen, into.Child.ID) {
+			of.silent = i
+			return false
+		}
+	}
+	return true
 }
 
 // seen is the last epoch of the head's path at or below which all stand.

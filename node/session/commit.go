@@ -39,7 +39,6 @@ type wish struct {
 // is kept: the guard tells which one to do.
 type pooled struct {
 	Versions []request `cbor:"1,keyasint"` // in the order they came
-	Since    Time      `cbor:"3,keyasint"`
 }
 
 // due is the version that holds on h, or nil.
@@ -243,32 +242,36 @@ func (s *Session) reconsider(id IntentID, w *wish, h *held) {
 	}
 }
 
-// announce tells the others what I want on a settled head. Alone there is
-// nobody to tell.
+// announce tells the others what I want on a settled head, as much of it as one
+// commit can carry: who lets a thousand in would else tell all of them on each
+// of a dozen heads. Alone there is nobody to tell.
 func (s *Session) announce(h *held) {
 	if s.alone() {
 		return
 	}
-	asked := false // one commit renews for all of them
-	for _, w := range s.wishes {
-		asked = asked || w.Refresh && w.Said == h.id
-	}
+	var open []*wish
+	size, asked := 0, false // one commit renews for all who wish it
 	for _, id := range sortedNames(s.wishes) {
 		w := s.wishes[id]
-		if w.Fetching || w.Landed != (CommitID{}) || w.Said == h.id {
-			continue
+		switch {
+		case w.Fetching || w.Landed != (CommitID{}):
+		case w.Said == h.id:
+			size += w.cost()
+			asked = asked || w.Refresh
+		case w.Refresh && s.chain.Cooling(h.id, s.cfg.Self.Account) || !w.Refresh && w.Intent.Signature != nil:
+			open = append(open, w)
 		}
+	}
+	slices.SortStableFunc(open, func(a, b *wish) int { return cmp.Compare(a.urgency(), b.urgency()) })
+	for _, w := range open {
 		if w.Refresh {
-			if !s.chain.Cooling(h.id, s.cfg.Self.Account) {
-				continue
-			}
 			if w.Said == (EpochID{}) {
-				s.tell(w, id, "these keys were renewed a short while ago: again needs a minute and another member who is there")
+				s.tell(w, w.Intent.ID, "these keys were renewed a short while ago: again needs a minute and another member who is there")
 			}
 			s.sign(w, h)
 		}
-		if w.Intent.Signature == nil {
-			continue
+		if size += w.cost(); size > maxBatchBytes && w.urgency() > 0 {
+			return
 		}
 		w.Said = h.id
 		s.saveWish(w)
@@ -279,6 +282,29 @@ func (s *Session) announce(h *held) {
 		body := s.state(controlIntent, request{w.Intent, w.Packages})
 		s.publishOwn(s.sealOn(h, innerControl, body))
 	}
+}
+
+// cost is how many bytes of a commit a request takes.
+func (r *request) cost() int {
+	n := len(encode(r.Intent))
+	for _, p := range r.Packages {
+		n += len(p)
+	}
+	return n
+}
+
+func (w *wish) cost() int { return (&request{w.Intent, w.Packages}).cost() }
+
+// urgency orders what is to be announced: removals and renewals, of which there
+// are few, then what nobody was told yet.
+func (w *wish) urgency() int {
+	switch {
+	case w.Refresh || w.Intent.Op == opRemove:
+		return 0
+	case w.Said == EpochID{}:
+		return 1
+	}
+	return 2
 }
 
 // sealOn makes a branch envelope of an epoch.
@@ -309,7 +335,7 @@ func (s *Session) intoPool(r *request) {
 		return
 	}
 	if fresh {
-		p = &pooled{Since: s.now}
+		p = &pooled{}
 		s.pool[r.Intent.ID] = p
 	}
 	if slices.ContainsFunc(p.Versions, func(v request) bool { return bytes.Equal(v.Intent.Signature, r.Intent.Signature) }) {
@@ -447,9 +473,12 @@ func (s *Session) commitIfDue() {
 		return
 	}
 	if s.pacing.on != h.id || s.pacing.work == 0 {
-		s.pacing.on, s.pacing.work = h.id, s.now
+		s.pacing.on, s.pacing.work, s.pacing.wait = h.id, s.now, 0
 	}
-	wait := s.turn(h)
+	if s.pacing.work+s.pacing.wait <= s.now { // before that, the same would be ahead
+		s.pacing.wait = s.turn(h)
+	}
+	wait := s.pacing.wait
 	if s.alone() {
 		wait = max(0, s.company()-s.pacing.work)
 	}

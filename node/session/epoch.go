@@ -36,7 +36,7 @@ type held struct {
 	cells      map[string]bool // durable rows of its keys
 	since      Time            // entered
 	turns      []uint32        // see slots; worked out when first asked for
-	holdout    Account         // who was last found not to stand here: asked first
+	poll       *poll           // agree.go; made when first asked for
 }
 
 // keysWrap is the wrapping key under which message keys are stored: its own,

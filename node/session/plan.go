@@ -16,10 +16,7 @@ func (s *Session) plan(h *held, jobs []job) (Edit, []intent) {
 	removals, named, size := false, false, 0
 	for _, j := range jobs {
 		in := *j.in
-		cost := len(encode(in))
-		for _, p := range j.packages {
-			cost += len(p)
-		}
+		cost := (&request{in, j.packages}).cost()
 		if in.Op != opName && touched[in.Account] || in.Op == opName && named || size+cost > maxBatchBytes && len(intents) > 0 {
 			continue
 		}

@@ -71,7 +71,9 @@ func (s *Session) keepFrom(h *held) EpochID {
 		if !ok {
 			break
 		}
-		if s.chain.Weighs() && s.agreedOn(&into) || s.aged(id) {
+		p := s.held[into.Parent]
+		gone := p != nil && p.epoch == nil && p.past == 0 // it was agreed on before: nobody leaves it
+		if gone || s.chain.Weighs() && s.agreedOn(&into) || s.aged(id) {
 			return id
 		}
 		id = into.Parent

@@ -299,6 +299,7 @@ type pacing struct {
 	settled EpochID // the head last settled on
 	work    Time    // when there was first something to commit on this head
 	on      EpochID // that head
+	wait    Time    // for those who were ahead when last looked
 	losses  int     // own commits lost in a row
 	packed  Time    // when key packages last came
 }
