@@ -35,7 +35,6 @@ type held struct {
 	husk       Epoch           // the epoch after its end, for its keys
 	cells      map[string]bool // durable rows of its keys
 	since      Time            // entered
-	turns      []uint32        // see slots; worked out when first asked for
 	poll       *poll           // agree.go; made when first asked for
 }
 
@@ -51,11 +50,10 @@ func (s *Session) ruleEpoch(h *held, trail []consensus.Step) consensus.Epoch {
 }
 
 func (s *Session) ruleOf(id EpochID, number uint64, r *roster, trail []consensus.Step) consensus.Epoch {
-	e := consensus.Epoch{ID: id, Number: number, Roster: r.accounts, Trail: trail}
-	if p := consensus.V1(); len(r.accounts) > p.Committee {
-		e.Voters = consensus.Committee(s.genesis(), number, r.accounts, r.first, p)
+	if p := consensus.V1(); r.voters == nil && len(r.accounts) > p.Committee {
+		r.voters = consensus.Committee(s.genesis(), number, r.accounts, r.first, p)
 	}
-	return e
+	return consensus.Epoch{ID: id, Number: number, Roster: r.accounts, Voters: r.voters, Trail: trail}
 }
 
 // genesis is what slots are drawn with: fixed for the group before anybody
@@ -64,15 +62,15 @@ func (s *Session) genesis() EpochID { return EpochID(s.group) }
 
 // slots are the places of an epoch's leaves in its commit order.
 func (s *Session) slots(h *held) []uint32 {
-	if h.turns != nil {
-		return h.turns
+	if h.roster.turns != nil {
+		return h.roster.turns
 	}
 	leaves := make([]uint32, len(h.roster.leaves))
 	for i, l := range h.roster.leaves {
 		leaves[i] = l.Index
 	}
-	h.turns = consensus.Slots(s.genesis(), h.number, leaves)
-	return h.turns
+	h.roster.turns = consensus.Slots(s.genesis(), h.number, leaves)
+	return h.roster.turns
 }
 
 // view derives what a state says; it saves nothing.
@@ -89,7 +87,7 @@ func (s *Session) view(e Epoch, parent EpochID, by CommitID) (*held, error) {
 	if p := s.held[parent]; p != nil {
 		before = p.roster
 	}
-	if h.roster, err = s.rosterOf(e.Members(), before); err != nil {
+	if h.roster, err = s.shared(h.id, e.Members(), before); err != nil {
 		return nil, err
 	}
 	if i, ok := h.roster.leaf(h.self); ok {

@@ -6,9 +6,12 @@ const (
 	maxNameBytes = 128
 	// maxCertificateBytes: two keys, a signature and a name.
 	maxCertificateBytes = 512
-	// maxCertificates bounds the cache of certificates found good: beyond it,
-	// everything is verified once more.
-	maxCertificates = 1 << 14
+	// maxCertificates bounds the cache of certificates found good: those who vote,
+	// and those whom a commit adds, with room to spare. Beyond it, everything is
+	// verified once more; whose a leaf is stands in the roster.
+	maxCertificates = 1 << 9
+	// minSweep is how many rosters of sessions that are gone are of no account.
+	minSweep = 64
 
 	// maxEnvelopeBytes is gossipsub's default message limit. A commit of a
 	// fresh tree of 5,000 members stays below it; what is larger cannot be

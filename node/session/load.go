@@ -74,7 +74,7 @@ func (s *Session) loadEpoch(l *loader, h *held, cell func(string) ([]byte, bool)
 		*h = *v
 	} else {
 		h.husk = e
-		if h.roster, err = s.rosterOf(e.Members(), nil); err != nil {
+		if h.roster, err = s.shared(h.id, e.Members(), nil); err != nil {
 			return err
 		}
 	}

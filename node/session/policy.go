@@ -184,13 +184,17 @@ func (p *Policy) changes(next *Policy, gone func(Account) bool) []act {
 	return acts
 }
 
-// roster is who is in an epoch: leaves, and the accounts they belong to.
+// roster is who is in an epoch: leaves, and the accounts they belong to. What
+// follows from that is worked out when first asked for.
 type roster struct {
 	leaves   []Leaf
-	account  []Account      // of each leaf
-	accounts []Account      // each once, sorted
-	first    []uint32       // lowest leaf index of each account
-	at       map[Device]int // place of each device; made when first asked for
+	account  []Account // of each leaf
+	accounts []Account // each once, sorted
+	first    []uint32  // lowest leaf index of each account
+
+	at     map[Device]int // place of each device
+	turns  []uint32       // of each leaf in the order of committing (epoch.go)
+	voters []Account      // where they are drawn
 }
 
 func (r *roster) has(a Account) bool {
@@ -245,13 +249,36 @@ func (r *roster) stamp(a Account) [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
+// shared is the roster of an epoch, as others of this process have read it. What
+// that spares this device is told to whoever keeps account of it.
+func (s *Session) shared(id EpochID, leaves []Leaf, parent *roster) (*roster, error) {
+	r := s.cfg.Commons.roster(id)
+	if r == nil {
+		r, err := s.rosterOf(leaves, parent)
+		if err == nil {
+			s.cfg.Commons.put(id, r)
+		}
+		return r, err
+	}
+	if s.cfg.Spared != nil {
+		n := 0
+		for i := range leaves {
+			if !parent.same(i, &leaves[i]) {
+				n++
+			}
+		}
+		s.cfg.Spared(n)
+	}
+	return r, nil
+}
+
 // rosterOf reads the accounts of leaves; an account that cannot be told makes
 // the state unusable. What the parent's roster has already is not read again.
 func (s *Session) rosterOf(leaves []Leaf, parent *roster) (*roster, error) {
 	r := &roster{leaves: leaves, account: make([]Account, len(leaves))}
 	same := parent != nil && len(parent.leaves) == len(leaves)
 	for i, l := range leaves {
-		if parent != nil && i < len(parent.leaves) && sameMember(&l, &parent.leaves[i]) {
+		if parent.same(i, &l) {
 			r.account[i] = parent.account[i]
 			continue
 		}
@@ -263,7 +290,7 @@ func (s *Session) rosterOf(leaves []Leaf, parent *roster) (*roster, error) {
 		same = false
 	}
 	if same {
-		r.accounts, r.first, r.at = parent.accounts, parent.first, parent.at
+		r.account, r.accounts, r.first, r.at = parent.account, parent.accounts, parent.first, parent.at
 		return r, nil
 	}
 	first := make(map[Account]uint32, len(leaves))
@@ -281,10 +308,14 @@ func (s *Session) rosterOf(leaves []Leaf, parent *roster) (*roster, error) {
 	return r, nil
 }
 
-// sameMember reports that two leaves are one device with one certificate;
-// their keys may differ.
-func sameMember(a, b *Leaf) bool {
-	return a.Index == b.Index && a.Device == b.Device && bytes.Equal(a.Certificate, b.Certificate)
+// same reports that at a place there is the device of a leaf, with the same
+// certificate; its keys may differ.
+func (r *roster) same(at int, l *Leaf) bool {
+	if r == nil || at >= len(r.leaves) {
+		return false
+	}
+	was := &r.leaves[at]
+	return was.Index == l.Index && was.Device == l.Device && bytes.Equal(was.Certificate, l.Certificate)
 }
 
 // certificate is the account's word behind a leaf.
@@ -294,7 +325,7 @@ func (s *Session) certificate(l Leaf) (Certificate, error) {
 		return c, nil
 	}
 	c, err := ReadCertificate(s.cfg.Engine, l.Certificate, l.Device)
-	if err == nil {
+	if c.Signature = nil; err == nil {
 		if len(s.certs) >= maxCertificates {
 			clear(s.certs)
 		}

@@ -28,6 +28,10 @@ type Config struct {
 	Restored string
 	// Rule is zero but where another rule is measured: see consensus.Rule.
 	Rule consensus.Rule
+	// Commons is shared with other sessions of the process, or nil. Spared, where
+	// set, is told how many certificates need not be verified thanks to it.
+	Commons *Commons
+	Spared  func(certificates int)
 }
 
 // Pace overrides local timing, in milliseconds, for measurements. None of it
@@ -95,15 +99,15 @@ type Session struct {
 	exits           map[CommitID]bool // commits that take this device out
 	lastVote        map[Account]consensus.Vote
 	stances         map[Device]stance
-	ackAt           Time                 // when what I have seen of the others is said; zero: it is said
-	voteRows        map[Account][]string // durable rows of votes, oldest first
-	met             map[Account]int      // in how many epochs of the tree
-	unopenable      map[CommitID]bool    // commits whose path this device cannot open
-	crowds          map[EpochID]*crowd   // by child: commits turned away (crowd.go)
-	newerThan       map[CommitID]bool    // commits whose policy is of a version not known here
-	treeRows        map[string]bool      // durable rows of commits and votes
-	raced           []CommitID           // of this Step: commits that have rivals
-	divided         bool                 // the rule prefers, by votes, what cannot be entered here
+	ackAt           Time                  // when what I have seen of the others is said; zero: it is said
+	voteRows        map[Account][]string  // durable rows of votes, oldest first
+	met             map[*Account]*mention // rosters of the tree, by where they begin
+	unopenable      map[CommitID]bool     // commits whose path this device cannot open
+	crowds          map[EpochID]*crowd    // by child: commits turned away (crowd.go)
+	newerThan       map[CommitID]bool     // commits whose policy is of a version not known here
+	treeRows        map[string]bool       // durable rows of commits and votes
+	raced           []CommitID            // of this Step: commits that have rivals
+	divided         bool                  // the rule prefers, by votes, what cannot be entered here
 	readmission     *readmission
 	stirred         bool // a vote, commit or receipt came since the last reap
 	reapAt          Time // when it is done anyway
@@ -186,7 +190,7 @@ func newSession(cfg Config, group GroupID, now Time) *Session {
 		log: map[EnvelopeID]logged{}, logSizes: map[uint32]int{}, unread: map[EnvelopeID]uint32{}, peers: map[Peer]*peer{}, lastHeard: map[Device]Time{},
 		own: map[EpochID]CommitID{}, wishes: map[IntentID]*wish{}, pool: map[IntentID]*pooled{},
 		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
-		lastVote: map[Account]consensus.Vote{}, stances: map[Device]stance{}, voteRows: map[Account][]string{}, met: map[Account]int{}, unopenable: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, crowds: map[EpochID]*crowd{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
+		lastVote: map[Account]consensus.Vote{}, stances: map[Device]stance{}, voteRows: map[Account][]string{}, met: map[*Account]*mention{}, unopenable: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, crowds: map[EpochID]*crowd{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
 		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{}, mine: map[MessageID]bool{}, shown: newMemory[MessageID](maxShown), gone: map[Device]departure{},
 		parked: newParking(), ahead: newAhead(), refused: newMemory[EnvelopeID](maxRefused), counts: Counts{},
 		meta: meta{Version: metaVersion, Group: group, Device: cfg.Self.Device, Renewed: now},

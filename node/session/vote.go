@@ -104,16 +104,38 @@ func (s *Session) speaker(c *control, h *held) (Account, bool) {
 	return cert.Account, err == nil
 }
 
-// everMet reports that an account is or was in the group, as far back as the
-// tree goes, on whatever branch.
-func (s *Session) everMet(a Account) bool { return s.met[a] > 0 }
+// mention is a roster of the tree and in how many of its epochs it is.
+type mention struct {
+	roster []Account
+	epochs int
+}
 
-// encounter counts an epoch's accounts among those met, or takes them back.
-func (s *Session) encounter(e *consensus.Epoch, n int) {
-	for _, a := range e.Roster {
-		if s.met[a] += n; s.met[a] <= 0 {
-			delete(s.met, a)
+// everMet reports that an account is or was in the group, as far back as the
+// tree goes, on whatever branch. Most epochs have their parent's roster.
+func (s *Session) everMet(a Account) bool {
+	if h := s.head(); h != nil && h.roster.has(a) {
+		return true
+	}
+	for _, m := range s.met {
+		if _, in := slices.BinarySearchFunc(m.roster, a, compareAccount); in {
+			return true
 		}
+	}
+	return false
+}
+
+// encounter counts an epoch's roster among those met, or takes it back.
+func (s *Session) encounter(e *consensus.Epoch, n int) {
+	if len(e.Roster) == 0 {
+		return
+	}
+	m := s.met[&e.Roster[0]]
+	if m == nil {
+		m = &mention{roster: e.Roster}
+		s.met[&e.Roster[0]] = m
+	}
+	if m.epochs += n; m.epochs <= 0 {
+		delete(s.met, &e.Roster[0])
 	}
 }
 

@@ -297,6 +297,11 @@ func (s *Session) join(e Epoch, side sidecar) error {
 	for _, a := range side.Anchors {
 		s.keepAnchor(a)
 	}
+	side.Root.Roster = s.cfg.Commons.accounts(side.Root.ID, side.Root.Roster)
+	for i := range side.Trail {
+		c := &side.Trail[i].Child
+		c.Roster = s.cfg.Commons.accounts(c.ID, c.Roster)
+	}
 	s.plant(side.Root)
 	s.enter(h)
 	s.reread(0, math.MaxUint32) // the anchors that came with it open what older ones did not
