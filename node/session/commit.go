@@ -493,8 +493,11 @@ func (s *Session) commitIfDue() {
 }
 
 // turn is how long this device lets others go first on h: a hop for each ahead
-// in slot order who took part lately, and a fraction for each who did not. A
-// wrong guess costs a rival or a wait, never agreement.
+// in slot order who took part lately, and a fraction for each who did not. Who
+// woke lately cannot tell the two apart and takes all for online. Both are
+// capped, and those beyond the caps would go all at once, in a large group
+// hundreds: they are spread by their slots, the wider the more often this device
+// lost. A wrong guess costs a rival or a wait, never agreement.
 func (s *Session) turn(h *held) Time {
 	if s.alone() {
 		return 0
@@ -506,13 +509,16 @@ func (s *Session) turn(h *held) Time {
 		if slot >= slots[at] {
 			continue
 		}
-		if t, ok := s.lastHeard[h.roster.leaves[i].Device]; ok && s.now < t+onlineFor {
+		if t, ok := s.lastHeard[h.roster.leaves[i].Device]; ok && s.now < t+onlineFor || s.now < s.woke+onlineFor {
 			online++
 		} else {
 			silent++
 		}
 	}
-	return gather + Time(min(online, slotAhead))*s.pace.SlotDelay + Time(min(silent, silentAhead))*s.pace.SlotDelay/8
+	wait := gather + Time(min(online, slotAhead))*s.pace.SlotDelay + Time(min(silent, silentAhead))*s.pace.SlotDelay/8
+	beyond := max(0, online-slotAhead) + max(0, silent-silentAhead)
+	spread := slotAhead * s.pace.SlotDelay * Time(1+min(s.pacing.losses, maxSpread))
+	return wait + spread*Time(beyond)/Time(len(slots))
 }
 
 // company is until when this device, alone, waits for the key packages of those

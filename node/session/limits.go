@@ -89,6 +89,9 @@ const (
 	// device vouches for its renewing them again: one that floods the group so
 	// makes an epoch a minute, in which all else settles many times over.
 	vouchEvery = 60_000
+	// maxSpread bounds how far losing widens the time in which those beyond the
+	// caps take their turns: to half a minute, in which dozens find a place.
+	maxSpread = 8
 	// maxRounds is how many commits one Step may make: alone in a group there is
 	// nobody to wait for, so all that was asked for is done at once.
 	maxRounds = 64

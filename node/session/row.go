@@ -168,6 +168,7 @@ func Load(cfg Config, now Time, rows []Row) (*Session, Effects, error) {
 	if s.now < now {
 		s.now = now
 	}
+	s.woke = s.now
 	if s.load(&l); l.err != nil {
 		return nil, Effects{}, fmt.Errorf("%w: %w", ErrRows, l.err)
 	}

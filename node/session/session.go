@@ -66,6 +66,7 @@ type Session struct {
 	wall Time // the driver's clock in this Step
 	now  Time // the same, never going back: wall + skew
 	skew Time
+	woke Time // when it was made or loaded
 	fx   Effects
 	// metaChanged: meta's row is written at the end of this Step.
 	metaChanged bool
@@ -184,7 +185,7 @@ const metaVersion = 1
 
 func newSession(cfg Config, group GroupID, now Time) *Session {
 	return &Session{
-		cfg: cfg, pace: cfg.Pace.orDefault(), group: group, wall: now, now: now,
+		cfg: cfg, pace: cfg.Pace.orDefault(), group: group, wall: now, now: now, woke: now,
 		held: map[EpochID]*held{}, tags: map[Tag]EpochID{}, certs: map[certKey]Certificate{},
 		anchors: map[EpochID]*anchor{}, hints: map[[4]byte][]EpochID{},
 		log: map[EnvelopeID]logged{}, logSizes: map[uint32]int{}, unread: map[EnvelopeID]uint32{}, peers: map[Peer]*peer{}, lastHeard: map[Device]Time{},

@@ -57,6 +57,9 @@ const (
 // exporter-derived value, which is a function of the roster, for the rest.
 const wholeRosters = 128
 
+// certificateBytes is what the signature of a certificate covers, but for a name.
+const certificateBytes = 85
+
 // maxHeard bounds what a replaying member remembers: chosen arbitrarily.
 const maxHeard = 1 << 14
 

@@ -35,6 +35,13 @@ func (m *meter) charge(op Op, members, bytes int) {
 	m.spent += p.of(members, bytes)
 }
 
+// spared charges for certificates that another member's session read.
+func (m *meter) spared(certificates int) {
+	p := &m.s.n.w.cost[OpVerify]
+	m.count[OpVerify] += certificates
+	m.spent += time.Duration(certificates) * p.of(0, certificateBytes)
+}
+
 // take returns what was spent since it was last asked.
 func (m *meter) take() time.Duration {
 	d := m.spent

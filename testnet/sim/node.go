@@ -51,8 +51,8 @@ type seat struct {
 	// What its faces saw, for the books and for scripts.
 	head   session.EpochID
 	number uint64
-	known  map[string]bool // accounts ever seen in a roster here
-	keys   []usedKey       // used, and nothing has left since
+	heads  []session.EpochID // all it ever had: who was in them it has known
+	keys   []usedKey         // used, and nothing has left since
 	texts  []string
 	seq    uint64 // of the latest text shown
 	moves  int    // of the head

@@ -53,7 +53,7 @@ func (w *World) addNode(name string) {
 func (w *World) seatFor(n *node, g *Group) *seat {
 	s := n.seats[g.name]
 	if s == nil {
-		s = &seat{n: n, group: g, known: map[string]bool{}}
+		s = &seat{n: n, group: g}
 		s.eng = &meter{Engine: w.engine, s: s}
 		s.rule = g.rule()
 		n.seats[g.name] = s
@@ -75,10 +75,12 @@ func (s *seat) config() session.Config {
 	n := s.n
 	s.luck = NewRand(n.w.seed, "session", n.name, s.group.name, itoa(n.boots))
 	return session.Config{
-		Engine: s.eng,
-		Rule:   s.rule,
-		Self:   n.id,
-		Rand:   s.luck,
+		Engine:  s.eng,
+		Rule:    s.rule,
+		Self:    n.id,
+		Rand:    s.luck,
+		Commons: &n.w.commons,
+		Spared:  s.eng.spared,
 	}
 }
 
@@ -354,20 +356,21 @@ func (s *seat) move(head session.EpochID, number uint64) {
 	s.moves++
 	id := hex.EncodeToString(head[:])
 	s.n.w.Book.Head(s.n.w.now, s.group.name, s.n.name, id)
-	for _, account := range s.n.w.Book.Roster(id) {
-		s.known[account] = true
-	}
+	s.heads = append(s.heads, head)
 }
 
 // excluded are the accounts this device has seen come and go.
 func (s *seat) excluded() (out []string) {
-	now := s.n.w.Book.Roster(hex.EncodeToString(s.head[:]))
-	for _, account := range sortedKeys(s.known) {
-		if !slices.Contains(now, account) {
-			out = append(out, account)
+	now := s.n.w.Book.Roster(epochName(s.head))
+	for _, head := range s.heads {
+		for _, account := range s.n.w.Book.Roster(epochName(head)) {
+			if _, in := slices.BinarySearch(now, account); !in {
+				out = append(out, account)
+			}
 		}
 	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func (s *seat) send(body string) {

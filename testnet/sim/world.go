@@ -51,6 +51,7 @@ type World struct {
 	topics  map[string]*topic
 	groups  map[string]*Group
 	engine  session.Engine
+	commons session.Commons
 	rule    func(founder session.Account) consensus.Rule
 	cost    Cost
 	names   map[session.Account]string // account → name
