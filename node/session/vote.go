@@ -418,11 +418,17 @@ func (s *Session) endProbation(h *held) {
 	}
 }
 
-// eligible reports whether my account's vote weighs anything at h or above it.
+// eligible reports whether my account's vote at h weighs anything: on the
+// epochs a fork can still begin at, and on those further up below which it does
+// not stand yet. Whoever sat on a committee of long ago, and said then where it
+// stands, keeps silent: else in the end a large group would vote as a whole.
 func (s *Session) eligible(h *held) bool {
-	for _, id := range s.lineage(h) {
+	for n, id := range s.lineage(h) {
 		if _, ok := slices.BinarySearchFunc(s.chain.Electors(id), s.cfg.Self.Account, compareAccount); ok {
 			return true
+		}
+		if uint64(n) >= s.pace.Window && s.chain.Within(s.meta.Voted, id) {
+			return false
 		}
 	}
 	return false
