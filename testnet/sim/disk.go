@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,18 +20,50 @@ type Disk struct {
 	limit  int  // above this a batch fails with ErrDiskFull; zero: no limit
 	lying  bool // batches say they are durable and are not
 	undo   []undo
-	// keys has one copy of each envelope's key for all disks of a world: every
-	// member of a group logs the same.
-	keys map[string]string
+	shelf  *shelf
 }
 
 // row is a value, readable while its wrapping key lives. A copy of a row, as
 // an old table or a backup keeps it, holds the same key: so destroying the key
 // ends every copy, as node/store promises.
 type row struct {
+	*record
+	wrap *wrapKey
+}
+
+// record is what is written under a key. It never changes, and disks that hold
+// the same share it.
+type record struct {
+	key     string
 	value   []byte
-	wrap    *wrapKey
 	damaged bool
+}
+
+// shelf has one copy of what many disks of a world write: envelopes, votes and
+// commits are the same for every member of a group, who all write them within
+// seconds. So of each key the latest will do, and two shelves full of those.
+type shelf struct{ now, before map[string]*record }
+
+// take is the record to hold for a row.
+func (s *shelf) take(key string, value []byte) *record {
+	r := s.now[key]
+	if r == nil {
+		r = s.before[key]
+	}
+	if r == nil || !bytes.Equal(r.value, value) {
+		if r != nil {
+			key = r.key
+		}
+		r = &record{key: key, value: slices.Clip(slices.Clone(value))} // else a whole frame stays for one envelope in it
+	}
+	if len(s.now) >= shelfLength {
+		s.now, s.before = nil, s.now
+	}
+	if s.now == nil {
+		s.now = map[string]*record{}
+	}
+	s.now[r.key] = r
+	return r
 }
 
 type wrapName struct {
@@ -53,26 +86,11 @@ var (
 	ErrDamaged  = errors.New("row damaged")
 )
 
-func newDisk(keys map[string]string) *Disk {
-	return &Disk{groups: map[string]map[string]row{}, wraps: map[wrapName]*wrapKey{}, keys: keys}
+func newDisk(shelf *shelf) *Disk {
+	return &Disk{groups: map[string]map[string]row{}, wraps: map[wrapName]*wrapKey{}, shelf: shelf}
 }
 
-// shared is the one copy of a key that other disks have too.
-func (d *Disk) shared(key string) string {
-	if session.KindOfRow(key) != session.RowKeyOnly {
-		return key
-	}
-	one, ok := d.keys[key]
-	if !ok {
-		one = key
-		d.keys[key] = key
-	}
-	return one
-}
-
-// put makes a batch durable: all of it or, with an error, none of it. The
-// bytes are the disk's from then on: nodes that store the same envelope share
-// it.
+// put makes a batch durable: all of it or, with an error, none of it.
 func (d *Disk) put(group string, batch []session.Row) error {
 	rows := d.groups[group]
 	if rows == nil {
@@ -100,7 +118,8 @@ func (d *Disk) put(group string, batch []session.Row) error {
 			continue
 		}
 		d.size += len(r.Key) + len(r.Value)
-		rows[d.shared(r.Key)] = row{value: r.Value, wrap: d.wrap(group, r.Wrap)}
+		one := d.shelf.take(r.Key, r.Value)
+		rows[one.key] = row{one, d.wrap(group, r.Wrap)}
 	}
 	if d.lying {
 		d.undo = append(d.undo, back)
@@ -187,7 +206,7 @@ func (d *Disk) crash(luck *Rand) (lost int) {
 // copyRows is a backup of the rows. The wrapping keys are not in it: they live
 // in a file of their own that is overwritten in place.
 func (d *Disk) copyRows() *Disk {
-	c := &Disk{groups: map[string]map[string]row{}, wraps: d.wraps, writes: d.writes, size: d.size, limit: d.limit, keys: d.keys}
+	c := &Disk{groups: map[string]map[string]row{}, wraps: d.wraps, writes: d.writes, size: d.size, limit: d.limit, shelf: d.shelf}
 	for group, rows := range d.groups {
 		c.groups[group] = map[string]row{}
 		for key, r := range rows {
@@ -207,9 +226,8 @@ func (d *Disk) restore(backup *Disk) {
 // a page is torn.
 func (d *Disk) damage(group, key string) bool {
 	r, ok := d.groups[group][key]
-	r.damaged = true
 	if ok {
-		d.groups[group][key] = r
+		d.groups[group][key] = row{&record{r.key, r.value, true}, r.wrap}
 	}
 	return ok
 }

@@ -57,6 +57,10 @@ const (
 // exporter-derived value, which is a function of the roster, for the rest.
 const wholeRosters = 128
 
+// shelfLength is how many rows the disks of a world may write before a row that
+// another writes then is stored a second time: some seconds of a thousand nodes.
+const shelfLength = 1 << 16
+
 // certificateBytes is what the signature of a certificate covers, but for a name.
 const certificateBytes = 85
 

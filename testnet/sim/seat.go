@@ -34,7 +34,7 @@ type letter struct {
 // addNode makes a node and, with the first of an account, the account.
 func (w *World) addNode(name string) {
 	account, _, _ := strings.Cut(name, "/")
-	n := &node{w: w, idx: len(w.nodes), name: name, account: account, up: true, disk: newDisk(w.keys), seats: map[string]*seat{}, clock: newClock()}
+	n := &node{w: w, idx: len(w.nodes), name: name, account: account, up: true, disk: newDisk(&w.shelf), seats: map[string]*seat{}, clock: newClock()}
 	secrets := NewRand(w.seed, "account", account)
 	accountSecret, deviceSecret := make([]byte, 32), make([]byte, 32)
 	secrets.Read(accountSecret)

@@ -57,7 +57,7 @@ type World struct {
 	names   map[session.Account]string // account → name
 	devices map[session.Device]*node
 	people  map[string][]*node // account name → its devices
-	keys    map[string]string  // of rows that many disks have
+	shelf   shelf              // of rows that many disks have
 	quick   bool
 	skip    func(testnet.Verb) bool
 	texts   int // handed out, for unique bodies
@@ -86,7 +86,7 @@ func New(o Options) *World {
 	w := &World{
 		Book: check.New(), seed: o.Seed, trace: newTrace(o.Trace, o.Digest), engine: o.Engine, rule: o.Rule, cost: o.Cost, quick: o.Quick, skip: o.Skip,
 		byName: map[string]*node{}, topics: map[string]*topic{}, groups: map[string]*Group{},
-		names: map[session.Account]string{}, devices: map[session.Device]*node{}, people: map[string][]*node{}, keys: map[string]string{},
+		names: map[session.Account]string{}, devices: map[session.Device]*node{}, people: map[string][]*node{},
 	}
 	w.net = newNetwork(w, o.Link)
 	return w
