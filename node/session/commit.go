@@ -39,6 +39,7 @@ type wish struct {
 // is kept: the guard tells which one to do.
 type pooled struct {
 	Versions []request `cbor:"1,keyasint"` // in the order they came
+	Since    Time      `cbor:"3,keyasint"`
 }
 
 // due is the version that holds on h, or nil.
@@ -335,7 +336,7 @@ func (s *Session) intoPool(r *request) {
 		return
 	}
 	if fresh {
-		p = &pooled{}
+		p = &pooled{Since: s.now}
 		s.pool[r.Intent.ID] = p
 	}
 	if slices.ContainsFunc(p.Versions, func(v request) bool { return bytes.Equal(v.Intent.Signature, r.Intent.Signature) }) {

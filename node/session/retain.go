@@ -13,6 +13,8 @@ import (
 //	          have said that all stand below one child (agree.go), or the head
 //	          is a window ahead
 //	keys      to read late messages of an epoch: as long, or readEpochs
+//	pool      what others asked for: until a commit that carries it is out of any
+//	          fork's reach
 //	outbox    a message of mine: until every device has it, or its epoch is out
 //	          of any fork's reach
 //
@@ -147,6 +149,9 @@ func (s *Session) finalize(keep EpochID) {
 			s.conclude(id, w, StateFinal, "")
 		}
 	}
+	if keep != s.drained {
+		s.drainPool(keep)
+	}
 	h := s.head()
 	for _, id := range s.outOrder(all) {
 		m := s.outbox[id]
@@ -180,6 +185,20 @@ func (s *Session) finalize(keep EpochID) {
 		case s.held[m.Epoch] == nil || s.held[m.Epoch].epoch == nil:
 			m.Epoch = EpochID{} // its branch is gone: protect it again
 			s.saveSent(id, m)
+		}
+	}
+}
+
+// drainPool forgets requests that epochs down to keep have done: said again, they
+// would be found in that commit, or done already.
+func (s *Session) drainPool(keep EpochID) {
+	s.drained = keep
+	for _, id := range sortedNames(s.pool) {
+		if c, ok := s.landed(id, nil); ok {
+			if k, _ := s.chain.Get(c); s.chain.Within(keep, k.Child.ID) {
+				delete(s.pool, id)
+				s.drop(rowPool(id))
+			}
 		}
 	}
 }

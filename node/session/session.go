@@ -110,8 +110,9 @@ type Session struct {
 	raced           []CommitID            // of this Step: commits that have rivals
 	divided         bool                  // the rule prefers, by votes, what cannot be entered here
 	readmission     *readmission
-	stirred         bool // a vote, commit or receipt came since the last reap
-	reapAt          Time // when it is done anyway
+	stirred         bool    // a vote, commit or receipt came since the last reap
+	drained         EpochID // down to where requests done were last forgotten
+	reapAt          Time    // when it is done anyway
 	kept            *keptPackage
 	gone            map[Device]departure // devices that left (gone.go)
 	early           []Welcomed           // Welcomes that came before the headers they need
