@@ -390,7 +390,7 @@ func (s *Session) admit(p *held, id CommitID, ap Applied, by EnvelopeID) error {
 		s.enter(v.child)
 	}
 	exit := slices.Contains(ap.Removed, p.self)
-	s.save(rowCandidate(id), encode(savedCandidate{Cand: v.cand, Intents: v.intents, Exit: exit, Shut: s.unopenable[id], Newer: newer}), EpochID{})
+	s.saveCandidate(savedCandidate{Cand: v.cand, Intents: v.intents, Exit: exit, Shut: s.unopenable[id], Newer: newer})
 	if newer {
 		s.newerThan[id] = true
 	}

@@ -297,7 +297,7 @@ func (s *Session) recall(heard consensus.Snapshot) {
 		_, known := s.chain.Get(c.ID)
 		if _, ok := s.chain.Epoch(c.Parent); ok && !known {
 			c.Header = true
-			s.save(rowCandidate(c.ID), encode(savedCandidate{Cand: c}), EpochID{})
+			s.saveCandidate(savedCandidate{Cand: c})
 			s.propose(c)
 		}
 	}

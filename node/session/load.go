@@ -114,6 +114,9 @@ func (s *Session) loadTree(l *loader) {
 		s.treeRows[rowCandidate(c.Cand.ID)] = true
 		s.remember(c.Cand.ID, c.Intents, c.Exit)
 		s.chain.Seek(c.Cand.Child.ID) // it was taken once
+		if p, ok := s.chain.Epoch(c.Cand.Parent); ok {
+			c.Delta.fill(&c.Cand.Child, p)
+		}
 		s.chain.Add(c.Cand)
 		if e, ok := s.chain.Epoch(c.Cand.Child.ID); ok {
 			s.encounter(&e, 1)

@@ -134,7 +134,7 @@ func (s *Session) lost(e *held) {
 	}
 	s.chain.Erased(e.commit)
 	if c, ok := s.chain.Get(e.commit); ok {
-		s.save(rowCandidate(e.commit), encode(savedCandidate{Cand: c, Intents: s.carriedBy[e.commit], Exit: s.exits[e.commit]}), EpochID{})
+		s.saveCandidate(savedCandidate{Cand: c, Intents: s.carriedBy[e.commit], Exit: s.exits[e.commit]})
 	}
 }
 

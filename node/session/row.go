@@ -143,6 +143,7 @@ type savedCandidate struct {
 	Exit    bool                `cbor:"3,keyasint,omitempty"` // it takes this device out
 	Shut    bool                `cbor:"4,keyasint,omitempty"` // its path cannot be opened here
 	Newer   bool                `cbor:"5,keyasint,omitempty"` // its policy is of a version not known here
+	Delta   delta               `cbor:"6,keyasint"`           // of its epoch, from the parent
 }
 
 // Load takes up a session from its rows, in any order.

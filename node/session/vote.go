@@ -252,20 +252,14 @@ func (s *Session) takeHeader(account Account, c *control, e *envelope) outcome {
 		Author: account, Class: d.Class, Role: d.Role, Slot: d.Slot, Carries: d.Carries, Header: true,
 	}
 	if len(d.In) > 0 || len(d.Out) > 0 {
-		roster := minus(p.Roster, d.Out)
-		for _, a := range d.In {
-			if i, dup := slices.BinarySearchFunc(roster, a, compareAccount); !dup {
-				roster = slices.Insert(roster, i, a)
-			}
-		}
-		cand.Child.Roster = roster
+		cand.Child.Roster = plus(minus(p.Roster, d.Out), d.In)
 	}
 	if s.turnedAway(&cand, e.id()) {
 		return outLogged
 	}
 	_, known := s.chain.Get(d.Commit)
 	if s.propose(cand) == consensus.AddHeld && !known {
-		s.save(rowCandidate(d.Commit), encode(savedCandidate{Cand: cand}), EpochID{})
+		s.saveCandidate(savedCandidate{Cand: cand})
 	}
 	return outLogged
 }
@@ -293,17 +287,6 @@ func (s *Session) headerOf(p *held, c *consensus.Candidate) []byte {
 		In: minus(c.Child.Roster, p.roster.accounts), Out: minus(p.roster.accounts, c.Child.Roster),
 	}
 	return s.sealControl(s.state(controlHeader, d))
-}
-
-// minus lists what is in a and not in b; both are sorted.
-func minus(a, b []Account) []Account {
-	var out []Account
-	for _, x := range a {
-		if _, ok := slices.BinarySearchFunc(b, x, compareAccount); !ok {
-			out = append(out, x)
-		}
-	}
-	return out
 }
 
 // nack says that a commit's path cannot be opened here (RFC 9420 §16.12). It

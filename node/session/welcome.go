@@ -39,27 +39,32 @@ type invitation struct {
 // fork can still begin, a window before the epoch entered: one that began at
 // the epoch itself could not show that it is on a branch that lost.
 type sidecar struct {
-	Root    consensus.Epoch       `cbor:"1,keyasint"`
-	Trail   []consensus.Candidate `cbor:"2,keyasint"` // from Root to the epoch entered; a roster only where it changes
-	Anchors []anchor              `cbor:"3,keyasint"`
-	Votes   []consensus.Vote      `cbor:"4,keyasint"`
-	Asked   []intent              `cbor:"5,keyasint,omitempty"` // for whom the commit let somebody in
+	Root    consensus.Epoch  `cbor:"1,keyasint"`
+	Trail   []stride         `cbor:"2,keyasint"` // from Root to the epoch entered
+	Anchors []anchor         `cbor:"3,keyasint"`
+	Votes   []consensus.Vote `cbor:"4,keyasint"`
+	Asked   []intent         `cbor:"5,keyasint,omitempty"` // for whom the commit let somebody in
+}
+
+// stride is one commit of a trail.
+type stride struct {
+	Cand  consensus.Candidate `cbor:"1,keyasint"`
+	Delta delta               `cbor:"2,keyasint"`
 }
 
 // into is the candidate by which the joiner enters.
-func (c *sidecar) into() *consensus.Candidate { return &c.Trail[len(c.Trail)-1] }
+func (c *sidecar) into() *consensus.Candidate { return &c.Trail[len(c.Trail)-1].Cand }
 
 // fit reports whether the trail is one, and gives each candidate its roster.
 func (c *sidecar) fit() bool {
 	at := c.Root
 	for i := range c.Trail {
-		k := &c.Trail[i]
+		k := &c.Trail[i].Cand
 		if k.Parent != at.ID || k.Child.Number != at.Number+1 {
 			return false
 		}
-		if k.Header = false; k.Child.Roster == nil {
-			k.Child.Roster, k.Child.Voters = at.Roster, at.Voters
-		}
+		k.Header = false
+		c.Trail[i].Delta.fill(&k.Child, at)
 		at = k.Child
 	}
 	return len(c.Trail) > 0 && len(c.Trail) <= maxTrail
@@ -188,17 +193,15 @@ func (s *Session) invite(h *held, w *heldWelcome) []byte {
 	side.Root, _ = s.chain.Epoch(root)
 	for at := w.Child; at != root; {
 		k, _ := s.chain.Into(at)
-		side.Trail = append(side.Trail, k)
+		side.Trail = append(side.Trail, stride{Cand: k})
 		at = k.Parent
 	}
 	slices.Reverse(side.Trail)
 	last := side.Root
 	for i := range side.Trail {
-		c := &side.Trail[i].Child
-		whole := *c
-		if slices.Equal(c.Roster, last.Roster) && slices.Equal(c.Voters, last.Voters) {
-			c.Roster, c.Voters = nil, nil
-		}
+		k := &side.Trail[i]
+		whole := k.Cand.Child
+		k.Delta = thin(&k.Cand.Child, last)
 		last = whole
 	}
 	for _, a := range s.anchorsOf(h) {
@@ -299,7 +302,7 @@ func (s *Session) join(e Epoch, side sidecar) error {
 	}
 	side.Root.Roster = s.cfg.Commons.accounts(side.Root.ID, side.Root.Roster)
 	for i := range side.Trail {
-		c := &side.Trail[i].Child
+		c := &side.Trail[i].Cand.Child
 		c.Roster = s.cfg.Commons.accounts(c.ID, c.Roster)
 	}
 	s.plant(side.Root)
@@ -307,8 +310,8 @@ func (s *Session) join(e Epoch, side sidecar) error {
 	s.reread(0, math.MaxUint32) // the anchors that came with it open what older ones did not
 	into.Child = s.ruleEpoch(h, nil)
 	for _, k := range side.Trail {
-		s.save(rowCandidate(k.ID), encode(savedCandidate{Cand: k}), EpochID{})
-		s.propose(k)
+		s.saveCandidate(savedCandidate{Cand: k.Cand})
+		s.propose(k.Cand)
 	}
 	if s.chain.Head() != h.id {
 		return fmt.Errorf("%w: what came with it does not lead there", ErrWelcome)
