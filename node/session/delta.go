@@ -16,8 +16,11 @@ type delta struct {
 }
 
 // thin takes from an epoch what follows from its parent, and returns the rest of
-// its roster.
+// its roster. That of a header may be nil: its parent's.
 func thin(e *consensus.Epoch, parent consensus.Epoch) delta {
+	if e.Roster == nil {
+		return delta{}
+	}
 	d := delta{In: minus(e.Roster, parent.Roster), Out: minus(parent.Roster, e.Roster)}
 	if e.Roster = nil; slices.Equal(e.Voters, parent.Voters) {
 		e.Voters = nil
