@@ -1,7 +1,10 @@
 package web
 
 import (
+	"bytes"
 	"io"
+	"log"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -227,5 +230,48 @@ func TestPageIsWhole(t *testing.T) {
 				t.Errorf("%s uses %s: what others wrote must stay text", n.Name(), bad)
 			}
 		}
+	}
+}
+
+// TestNodeThatDiesIsNoNoise has a node end in the middle of its answers: the page
+// is told by a broken body, and nothing is written to the terminal.
+func TestNodeThatDiesIsNoNoise(t *testing.T) {
+	var noise bytes.Buffer
+	log.SetOutput(&noise)
+	defer log.SetOutput(os.Stderr)
+	sock := filepath.Join(t.TempDir(), "sock")
+	ln, err := net.Listen("unix", sock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "{\"name\":")
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	})}
+	go node.Serve(ln)
+	defer node.Close()
+	s, err := Serve(api.NewClient(sock, ""), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := "http://127.0.0.1:" + s.port
+	cookie := enter(t, s, base)
+	for _, path := range []string{"/v1/status", "/v1/events?from=0"} {
+		r := do(t, base, ask{path: path, header: map[string]string{"Cookie": cookie}})
+		if body, err := io.ReadAll(r.Body); err == nil {
+			t.Errorf("%s ends as if it were whole: %q", path, body)
+		}
+	}
+	node.Close()
+	r := do(t, base, ask{path: "/v1/status", header: map[string]string{"Cookie": cookie}})
+	if body, err := io.ReadAll(r.Body); r.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "The node does not answer.") {
+		t.Errorf("afterwards: %s %q %v", r.Status, body, err)
+	}
+	if err := s.Close(); err != nil { // every handler has ended, and with it what it would write
+		t.Error(err)
+	}
+	if noise.Len() > 0 {
+		t.Errorf("the terminal shows %q", noise.String())
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"log"
 	"mime"
 	"net"
 	"net/http"
@@ -69,6 +70,7 @@ func Serve(c *api.Client, o Options) (*Server, error) {
 		Handler:           s.handler(c),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       time.Minute,
+		ErrorLog:          silent,
 	}
 	go func() { s.done <- s.http.Serve(ln) }() // ends with Close
 	return s, nil
@@ -149,6 +151,10 @@ func (s *Server) inside(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
+// silent takes what the HTTP library would write to the terminal when the node or
+// the page goes away in the middle: both say so where a person looks.
+var silent = log.New(io.Discard, "", 0)
+
 // forward hands an API call on to the node, without cookie or origin.
 func forward(c *api.Client) http.HandlerFunc {
 	if c == nil {
@@ -170,6 +176,7 @@ func forward(c *api.Client) http.HandlerFunc {
 		},
 		Transport:     transport,
 		FlushInterval: -1, // events must not wait in a buffer
+		ErrorLog:      silent,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
 			refuse(w, http.StatusServiceUnavailable, api.NewError(api.CodeNoDaemon, "The node does not answer.", "It may be restarting; the page goes on by itself."))
 		},

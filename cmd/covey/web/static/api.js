@@ -13,13 +13,14 @@ export async function call(method, path, body) {
   const headers = {};
   if (method !== 'GET') headers['Idempotency-Key'] = crypto.randomUUID();
   if (body !== undefined) headers['Content-Type'] = 'application/json';
-  let r;
+  let r, text;
   try {
     r = await fetch('/v1/' + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    text = await r.text();
   } catch {
+    if (r) throw new Problem(0, { code: 'stopped', message: 'The node went away in the middle of its answer.', hint: 'It may be restarting; the page goes on by itself.' });
     throw new Problem(0, { code: 'no_daemon', message: 'The page has lost its server.', hint: 'Is `covey web` still running?' });
   }
-  const text = await r.text();
   let value = null;
   try { value = text ? JSON.parse(text) : null; } catch { value = null; }
   if (!r.ok) throw new Problem(r.status, value && value.message ? value : { code: 'internal', message: 'The node answered ' + r.status + '.' });
