@@ -51,13 +51,20 @@ func (a *app) examine(ctx context.Context) (api.Doctor, error) {
 	if err != nil {
 		return d, err
 	}
-	check := api.Check{Name: "versions", Verdict: api.CheckOK, Text: "this program and the node are " + s.Version}
-	if s.Version != version() {
-		check = api.Check{Name: "versions", Verdict: api.CheckWarn, Text: fmt.Sprintf("the node is %s, this program %s", s.Version, version()), Hint: "`covey daemon stop`, and start it again"}
+	check := versions(s.Version, version())
+	if check.Verdict == api.CheckWarn {
 		d.Warnings++
 	}
 	d.Checks = append(d.Checks, check)
 	return d, nil
+}
+
+// versions compares the node with this program.
+func versions(node, program string) api.Check {
+	if node == program {
+		return api.Check{Name: "versions", Verdict: api.CheckOK, Text: "this program and the node are " + node}
+	}
+	return api.Check{Name: "versions", Verdict: api.CheckWarn, Text: "the node is " + node + ", this program " + program, Hint: "`covey daemon stop`, and start it again"}
 }
 
 // printChecks writes checks for people, with their hints as a function shows them.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/covey-p2p/covey/consensus"
 	"github.com/covey-p2p/covey/node/api"
-	"github.com/covey-p2p/covey/node/mesh"
 	"github.com/covey-p2p/covey/node/session"
 )
 
@@ -123,12 +122,7 @@ func (b *Backend) Repair(ctx context.Context, ref string, dryRun bool) (api.Repa
 		if !b.n.Reachable(p) {
 			continue
 		}
-		name := p.String()
-		if d, ok := mesh.PublicOf(p); ok {
-			if a, ok := b.n.AccountOf(d); ok {
-				name = b.n.NameOf(a)
-			}
-		}
+		name, _ := b.nameOfPeer(p)
 		out.Asked = append(out.Asked, name)
 		out.Steps = append(out.Steps, "Compare logs with "+name+".")
 		if !dryRun {
