@@ -44,7 +44,7 @@ func (a *app) configCommand() *cobra.Command {
 		})
 	})
 	show.Flags().BoolVar(&origin, "origin", false, "say where each value comes from")
-	set := verb("set NAME VALUE", "Write a setting into the node's file of settings", 2, 2, func(_ *cobra.Command, args []string) error {
+	set := verb("set SETTING VALUE", "Write a setting into the node's file of settings", 2, 2, func(_ *cobra.Command, args []string) error {
 		name, value := args[0], args[1]
 		if err := a.settings.write(name, value); err != nil {
 			return err
@@ -56,6 +56,5 @@ func (a *app) configCommand() *cobra.Command {
 	path := verb("path", "Where the file of settings is, if there is one", 0, 0, func(*cobra.Command, []string) error {
 		return a.show(map[string]string{"path": a.settings.file()}, func(w io.Writer) { fmt.Fprintln(w, a.settings.file()) })
 	})
-	set.ValidArgsFunction = completeSettings
 	return noun("config", "Settings", show, set, path)
 }

@@ -26,11 +26,6 @@ func (a *app) contactCommand() *cobra.Command {
 		accept("refuse CONTACT", "Do not", "%s was refused.", false),
 		a.contactVerify(), a.contactBlock(), a.contactRename(), a.contactForget(),
 	)
-	for _, v := range c.Commands() {
-		if strings.Contains(v.Use, "CONTACT") {
-			v.ValidArgsFunction = a.completeWith(contactNames)
-		}
-	}
 	return c
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,11 +20,6 @@ func (a *app) groupCommand() *cobra.Command {
 		a.groupRole(), a.groupRename(), a.groupRotate(),
 		a.groupEpochs(), a.groupWhy(), a.groupRepair(),
 	)
-	for _, v := range c.Commands() {
-		if strings.Contains(v.Use, "GROUP") {
-			v.ValidArgsFunction = a.completeWith(groupNames)
-		}
-	}
 	return c
 }
 

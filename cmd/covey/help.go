@@ -22,7 +22,7 @@ var examples = map[string]string{
 	"completion":  "source <(covey completion bash)",
 	"config path": "covey config path",
 	"config show": "covey config show --origin",
-	"config set":  "covey config set receipts true",
+	"config set":  "covey config set ask-always true",
 
 	"contact accept": "covey contact accept dan",
 	"contact add":    "covey contact add covey:qAEB…",
@@ -219,11 +219,30 @@ func (a *app) help(people func(*cobra.Command, []string)) func(*cobra.Command, [
 
 // shells are those that completion knows.
 var shells = map[string]func(*cobra.Command, io.Writer) error{
-	"bash":       func(c *cobra.Command, w io.Writer) error { return c.GenBashCompletionV2(w, true) },
+	"bash": func(c *cobra.Command, w io.Writer) error {
+		if err := c.GenBashCompletionV2(w, true); err != nil {
+			return err
+		}
+		_, err := io.WriteString(w, bashQuotes)
+		return err
+	},
 	"zsh":        func(c *cobra.Command, w io.Writer) error { return c.GenZshCompletion(w) },
 	"fish":       func(c *cobra.Command, w io.Writer) error { return c.GenFishCompletion(w, true) },
 	"powershell": func(c *cobra.Command, w io.Writer) error { return c.GenPowerShellCompletionWithDesc(w) },
 }
+
+// bashQuotes has bash put the common beginning of names that hold spaces, or worse,
+// on the line as one word, as it does a name that is the only one; other shells do
+// so by themselves. Lists with explanations are left alone.
+const bashQuotes = `
+__covey_quoted() {
+    __start_covey "$@"
+    local i
+    [[ ${#COMPREPLY[@]} -le 1 || ${COMPREPLY[*]} == *"  ("* ]] && return
+    for i in "${!COMPREPLY[@]}"; do printf -v "COMPREPLY[$i]" %q "${COMPREPLY[$i]}"; done
+}
+complete -o default -F __covey_quoted covey
+`
 
 func (a *app) completionCommand() *cobra.Command {
 	c := verb("completion bash|zsh|fish|powershell", "Write what makes a shell complete commands, groups and contacts", 1, 1, func(cmd *cobra.Command, args []string) error {
@@ -242,6 +261,5 @@ func (a *app) completionCommand() *cobra.Command {
 		"  zsh         covey completion zsh > \"${fpath[1]}/_covey\"\n" +
 		"  fish        covey completion fish > ~/.config/fish/completions/covey.fish\n" +
 		"  powershell  covey completion powershell | Out-String | Invoke-Expression"
-	c.ValidArgs = []string{"bash", "zsh", "fish", "powershell"}
 	return c
 }

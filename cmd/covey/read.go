@@ -53,7 +53,6 @@ func (a *app) readCommand() *cobra.Command {
 	f.Uint64Var(&q.After, "after", 0, "only those after this number")
 	f.Uint64Var(&q.Before, "before", 0, "only those before this number")
 	f.BoolVar(&mark, "mark", false, "mark them as read, and with read-receipts on let their authors know")
-	c.ValidArgsFunction = a.completeWith(groupNames)
 	return c
 }
 
@@ -153,7 +152,6 @@ func (a *app) tailCommand() *cobra.Command {
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with those to come")
 	c.Flags().BoolVar(&mark, "mark", false, "mark them as read, and with read-receipts on let their authors know")
 	c.Flags().IntVarP(&lines, "lines", "n", 10, "how many")
-	c.ValidArgsFunction = a.completeWith(groupNames)
 	return c
 }
 

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -102,6 +101,7 @@ func (a *app) root() *cobra.Command {
 	)
 	root.InitDefaultHelpCmd()
 	exemplify(root)
+	a.complete(root)
 	return root
 }
 
@@ -220,42 +220,4 @@ func plural(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// completeWith completes an argument from the running node, within 200 ms.
-func (a *app) completeWith(list func(context.Context, *api.Client) ([]string, error)) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
-		if a.prepare(cmd) != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), 200*time.Millisecond)
-		defer cancel()
-		all, err := list(ctx, a.client())
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		var fit []string
-		for _, s := range all {
-			if strings.HasPrefix(strings.ToLower(s), strings.ToLower(begin)) {
-				fit = append(fit, s)
-			}
-		}
-		return fit, cobra.ShellCompDirectiveNoFileComp
-	}
-}
-
-func groupNames(ctx context.Context, c *api.Client) (out []string, err error) {
-	groups, err := c.Groups(ctx)
-	for _, g := range groups {
-		out = append(out, g.Name)
-	}
-	return out, err
-}
-
-func contactNames(ctx context.Context, c *api.Client) (out []string, err error) {
-	contacts, err := c.Contacts(ctx)
-	for _, k := range contacts {
-		out = append(out, k.Name)
-	}
-	return out, err
 }

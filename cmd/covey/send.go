@@ -62,7 +62,6 @@ func (a *app) sendCommand() *cobra.Command {
 	f.StringVar(&wait, "wait", "queued", "return once it is queued, handed, delivered[:N|all], or read[:N|all] by those who let it be known")
 	f.DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait at most")
 	f.StringVar(&key, "key", "", "name of the intent: the same name twice is sent once")
-	c.ValidArgsFunction = a.completeWith(groupNames)
 	return c
 }
 

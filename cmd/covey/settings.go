@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/covey-p2p/covey/node/api"
@@ -178,16 +177,6 @@ func (s *settings) write(name, value string) error {
 		return err
 	}
 	return os.Rename(next, s.file())
-}
-
-// completeSettings are the names that the file may hold.
-func completeSettings(_ *cobra.Command, args []string, _ string) (names []string, how cobra.ShellCompDirective) {
-	for _, k := range known {
-		if k.advanced && len(args) == 0 {
-			names = append(names, k.name)
-		}
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 func (s *settings) get(name string) string { return s.values[name] }

@@ -90,7 +90,6 @@ func (a *app) chatCommand() *cobra.Command {
 		}
 		return a.chat(cmd.Context(), first(args))
 	})
-	c.ValidArgsFunction = a.completeWith(groupNames)
 	return c
 }
 
