@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -71,34 +72,54 @@ func (n *Node) greet(device session.Device) {
 	if !ok || c.State != people.Asked {
 		return
 	}
-	n.Errand(func(ctx context.Context) {
-		if _, err := n.SayHello(ctx, c, device); err != nil {
-			n.log.Debug("a contact was not greeted", "err", err)
-		}
-	})
+	n.Errand(func(ctx context.Context) { n.SayHello(ctx, c, device) })
 }
 
-// SayHello says hello to a device of a contact, with a stamp if it must.
-func (n *Node) SayHello(ctx context.Context, c people.Contact, device session.Device) (people.Contact, error) {
+// SayHello says hello to a device of a contact, again where the other side is
+// too busy to answer. While one hello to it is under way, another is not said.
+func (n *Node) SayHello(ctx context.Context, c people.Contact, device session.Device) {
+	if _, twice := n.greeting.LoadOrStore(device, true); twice {
+		return
+	}
+	defer n.greeting.Delete(device)
+	for wait := helloAgain; ; wait *= 2 {
+		err := n.hello(ctx, c, device)
+		if err == nil {
+			return
+		}
+		n.log.Debug("a contact was not greeted", "err", err)
+		if !errors.Is(err, mesh.ErrRefused) || wait > helloLast {
+			return // whenever the device comes again
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// hello says it once, with a stamp if it must.
+func (n *Node) hello(ctx context.Context, c people.Contact, device session.Device) error {
 	to, ok := mesh.PeerOf(device)
 	if !ok {
-		return c, people.ErrLink
+		return people.ErrLink
 	}
 	me := n.self.Identity()
 	h := people.Hello{To: c.Account, Certificate: me.Certificate, Secret: c.Secret, Text: c.Hello, Addresses: n.ownAddresses()}
 	for {
 		b, err := n.mesh.Ask(ctx, to, "hello", h.Encode(), people.MaxMessage)
 		if err != nil {
-			return c, err
+			return err
 		}
 		r, err := people.ReadReply(b)
 		if err != nil {
-			return c, err
+			return err
 		}
 		if r.Need > 0 && r.Need <= people.StampBits && h.Stamp == nil {
 			stamp, ok := people.Work(me.Account, c.Account, time.Now(), func() bool { return ctx.Err() != nil })
 			if !ok {
-				return c, ctx.Err()
+				return ctx.Err()
 			}
 			h.Stamp = &stamp
 			continue
@@ -108,7 +129,7 @@ func (n *Node) SayHello(ctx context.Context, c people.Contact, device session.De
 			n.TellContact(after, after.Called()+" is a contact now.")
 			n.presence.wake()
 		}
-		return after, err
+		return err
 	}
 }
 

@@ -49,6 +49,11 @@ const (
 	askWhere     = 3
 	// maxLinkAddresses is how many addresses a link holds.
 	maxLinkAddresses = 4
+	// helloAgain is how soon a hello is said again that got no answer, and helloLast
+	// the last such wait, each twice the one before. A connection that stays up
+	// would give no other occasion.
+	helloAgain = time.Second
+	helloLast  = 8 * time.Second
 	// presenceQueue is the comings and goings that wait to be noted.
 	presenceQueue = 256
 )

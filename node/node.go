@@ -79,6 +79,7 @@ type Node struct {
 	errands  chan struct{} // a place per errand under way
 	meter    *meter
 	prints   sync.Map // session.Account → people.Fingerprint
+	greeting sync.Map // session.Device → true: a hello is under way
 
 	mu     sync.RWMutex
 	groups map[session.GroupID]*Group

@@ -35,8 +35,8 @@ const (
 	// message on it, may take.
 	streamTimeout = 20 * time.Second
 	// maxInbound is the inbound streams served at once, and maxInboundPeer those
-	// of one peer.
-	maxInbound     = 128
+	// of one peer. Each connected member keeps one open for its frames.
+	maxInbound     = 512
 	maxInboundPeer = 8
 
 	// connLow and connHigh are the connections between which the connection
