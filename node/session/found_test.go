@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/covey-p2p/covey/node/session"
@@ -46,5 +47,22 @@ func TestFoundedWithoutOne(t *testing.T) {
 	w.run(300)
 	if w.node("bob").s == nil {
 		t.Error("bob waits for carol still")
+	}
+}
+
+// TestFoundedLarge: a hundred that are invited together are one epoch too.
+func TestFoundedLarge(t *testing.T) {
+	names := []string{"founder"}
+	for i := range 150 {
+		names = append(names, fmt.Sprint("member ", i))
+	}
+	w := newWorldOn(t, standin.New(), names...)
+	w.create("founder")
+	for _, name := range names[1:] {
+		w.step("founder", session.Invite{ID: intentOf(name), Account: w.node(name).id.Account})
+	}
+	w.run(60)
+	if v := w.node("founder").s.View(); v.Number != 1 || len(v.Members) != len(names) {
+		t.Errorf("epoch %d with %d members", v.Number, len(v.Members))
 	}
 }

@@ -27,6 +27,9 @@ const (
 	// maxBatchBytes bounds the intents one commit carries, so that a commit
 	// stays within gossip; what is over waits for the next epoch.
 	maxBatchBytes = 48 << 10
+	// maxFoundingBytes bounds those of a commit made alone, which nobody has to be
+	// sent: nine hundred devices found a group in one epoch.
+	maxFoundingBytes = maxEnvelopeBytes / 2
 	// maxPackages bounds the devices added by one intent.
 	maxPackages = 16
 

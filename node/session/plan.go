@@ -13,11 +13,14 @@ func (s *Session) plan(h *held, jobs []job) (Edit, []intent) {
 	var intents []intent
 	policy := *h.policy
 	touched := map[Account]bool{}
-	removals, named, size := false, false, 0
+	removals, named, size, most := false, false, 0, maxBatchBytes
+	if s.alone() {
+		most = maxFoundingBytes
+	}
 	for _, j := range jobs {
 		in := *j.in
 		cost := (&request{in, j.packages}).cost()
-		if in.Op != opName && touched[in.Account] || in.Op == opName && named || size+cost > maxBatchBytes && len(intents) > 0 {
+		if in.Op != opName && touched[in.Account] || in.Op == opName && named || size+cost > most && len(intents) > 0 {
 			continue
 		}
 		next := policy
