@@ -42,7 +42,7 @@ const (
 	// those who start together put their bundles one after another and not at once;
 	// a bundle takes some 100 ms of cores, over all who hold it. calmMost ends the
 	// wait of a node to which peers never cease to come.
-	calm     = 6 * time.Second
+	calm     = 15 * time.Second
 	calmEach = 200 * time.Millisecond
 	calmMost = time.Minute
 
