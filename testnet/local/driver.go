@@ -106,13 +106,24 @@ func (n *Net) Open(group string, names []string, most time.Duration) error {
 		return err
 	}
 	var failed error
+	in := 0 // so many of the nodes are known to be in: each is asked until it is, not all every time
 	agreed := n.Until(func() bool {
-		views, err := n.Views(group)
-		if err != nil {
-			failed = err
-			return true
+		for ; in < len(names); in++ {
+			d, err := n.find(names[in])
+			if err == nil && !d.Up() {
+				err = fmt.Errorf("%s: its daemon has ended; %s says why", d.Name, d.LogPath())
+			}
+			var v testnet.View
+			if err == nil {
+				v, err = n.view(d, group)
+			}
+			if failed = err; err != nil || len(v.Roster) != len(names) {
+				return err != nil
+			}
 		}
-		return !slices.ContainsFunc(views, func(v testnet.View) bool {
+		views, err := n.Views(group)
+		failed = err
+		return err != nil || !slices.ContainsFunc(views, func(v testnet.View) bool {
 			return !v.In || v.State != views[0].State || len(v.Roster) != len(names)
 		})
 	}, most)
@@ -207,42 +218,48 @@ func (n *Net) Read(who, group string) error {
 func (n *Net) Views(group string) ([]testnet.View, error) {
 	nodes := n.List()
 	views := make([]testnet.View, len(nodes))
-	err := n.each(nodes, func(d *Node) error {
-		v := testnet.View{Node: d.Name, Account: d.Name, Up: d.Up()}
-		defer func() {
-			for i := range nodes {
-				if nodes[i] == d {
-					views[i] = v
-				}
-			}
-		}()
-		if !v.Up {
-			return nil
-		}
-		ctx, cancel := context.WithTimeout(n.ctx, callWait)
-		defer cancel()
-		g, err := d.client.Group(ctx, group)
-		if errors.Is(err, api.NotFound) || errors.Is(err, api.NoDaemon) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if g.State != api.GroupActive {
-			return nil
-		}
-		v.In, v.State, v.Number, v.Read = true, g.Epoch.ID+g.Authenticator, g.Epoch.Number, int(g.Seq)
-		for _, m := range g.Roster {
-			v.Roster = append(v.Roster, n.nameOf(m.Account))
-		}
-		slices.Sort(v.Roster)
-		return nil
+	place := make(map[*Node]int, len(nodes))
+	for i, d := range nodes {
+		place[d] = i
+	}
+	err := n.each(nodes, func(d *Node) (err error) {
+		views[place[d]], err = n.view(d, group)
+		return err
 	})
 	return views, err
 }
 
+// view asks one node for its view of a group.
+func (n *Net) view(d *Node, group string) (testnet.View, error) {
+	v := testnet.View{Node: d.Name, Account: d.Name, Up: d.Up()}
+	if !v.Up {
+		return v, nil
+	}
+	ctx, cancel := context.WithTimeout(n.ctx, callWait)
+	defer cancel()
+	g, err := d.client.Group(ctx, group)
+	switch {
+	case errors.Is(err, api.NotFound), errors.Is(err, api.NoDaemon):
+		return v, nil
+	case err != nil:
+		return v, err
+	case g.State != api.GroupActive:
+		return v, nil
+	}
+	v.In, v.State, v.Number, v.Read = true, g.Epoch.ID+g.Authenticator, g.Epoch.Number, int(g.Seq)
+	for _, m := range g.Roster {
+		v.Roster = append(v.Roster, n.nameOf(m.Account))
+	}
+	slices.Sort(v.Roster)
+	return v, nil
+}
+
+// nameOf is the node of an account, or the beginning of the account where it is
+// none of ours.
 func (n *Net) nameOf(account string) string {
-	for _, d := range n.List() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, d := range n.nodes {
 		if d.account == account {
 			return d.Name
 		}

@@ -159,8 +159,12 @@ func (d *Node) rulesPath() string { return filepath.Join(d.Dir, "wire.json") }
 // Nodes implements [testnet.Driver]: it starts daemons and waits until each
 // answers.
 func (n *Net) Nodes(names ...string) error {
+	ports, err := freePorts(len(names))
+	if err != nil {
+		return err
+	}
 	var fresh []*Node
-	for _, name := range names {
+	for i, name := range names {
 		if name == "" || strings.ContainsAny(name, " ()\"#@/\\") || name[0] == '.' {
 			return fmt.Errorf("%q is no name for a node here: one word, one device", name)
 		}
@@ -170,11 +174,7 @@ func (n *Net) Nodes(names ...string) error {
 		if len(n.nodes)+len(fresh) >= maxNodes {
 			return fmt.Errorf("more than %d nodes are too many for one machine", maxNodes)
 		}
-		port, err := freePort()
-		if err != nil {
-			return err
-		}
-		d := &Node{Name: name, Dir: filepath.Join(n.opts.Dir, name), Port: port}
+		d := &Node{Name: name, Dir: filepath.Join(n.opts.Dir, name), Port: ports[i]}
 		d.client = api.ForDir(d.Dir)
 		fresh = append(fresh, d)
 		n.mu.Lock()
@@ -212,14 +212,18 @@ func (n *Net) each(nodes []*Node, do func(*Node) error) error {
 	return errors.Join(errs...)
 }
 
-// freePort asks the kernel for a UDP port.
-func freePort() (int, error) {
-	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		return 0, err
+// freePorts asks the kernel for UDP ports. All are held until the last is there:
+// it gives out a port that was let go again.
+func freePorts(count int) (ports []int, err error) {
+	for range count {
+		c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			return nil, err
+		}
+		defer c.Close()
+		ports = append(ports, c.LocalAddr().(*net.UDPAddr).Port)
 	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).Port, nil
+	return ports, nil
 }
 
 // start runs a node's daemon and waits until it is ready.
