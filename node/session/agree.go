@@ -52,6 +52,9 @@ func (s *Session) takeStance(d Device, account Account, st stance) {
 	if _, in := s.accountOf(s.head(), d); !known && (!in || !s.everMet(account)) {
 		return
 	}
+	if !known || old.Turn != st.Turn {
+		s.turned++
+	}
 	s.stances[d] = st
 	s.save(rowStance(d), encode(st), EpochID{})
 	s.stirred = true
@@ -62,6 +65,7 @@ func (s *Session) dropStances() {
 	for _, d := range sortedIDs(s.stances) {
 		if _, in := s.head().roster.device(d); !in {
 			delete(s.stances, d)
+			s.turned++
 			s.drop(rowStance(d))
 		}
 	}
@@ -163,9 +167,15 @@ func (s *Session) agreedOn(into *consensus.Candidate) bool {
 	return true
 }
 
-// seen is the last epoch of the head's path at or below which all stand.
+// seen is the last epoch of the head's path at or below which all stand. What
+// this device has said already holds until somebody takes a turn: within one,
+// they only go further down.
 func (s *Session) seen(h *held) (EpochID, [32]byte) {
+	mine := s.stances[s.cfg.Self.Device]
 	for at, n := h, uint64(0); at != nil && n <= s.pace.Window; at, n = s.held[at.parent], n+1 {
+		if at.id == mine.Seen && s.turned == s.toldTurns {
+			return mine.Seen, mine.Sum
+		}
 		if into, ok := s.chain.Into(at.id); !ok {
 			break
 		} else if sum, _, ok := s.unanimous(&into); ok {
@@ -181,7 +191,7 @@ func (s *Session) stand(h *held) {
 	st := stance{Head: h.id, Count: s.meta.Stated + 1, Turn: s.meta.Turn}
 	s.takeStance(s.cfg.Self.Device, s.cfg.Self.Account, st)
 	st.Seen, st.Sum = s.seen(h)
-	s.stances[s.cfg.Self.Device] = st
+	s.stances[s.cfg.Self.Device], s.toldTurns = st, s.turned
 	s.save(rowStance(s.cfg.Self.Device), encode(st), EpochID{})
 	s.stirred, s.ackAt = true, 0
 	body := s.state(controlVote, ballot{Head: h.id, Number: h.number, Seq: s.meta.VoteSeq, Turn: st.Turn, Seen: st.Seen, Sum: st.Sum})

@@ -104,9 +104,7 @@ func (s *Session) seek(child EpochID) {
 		if s.logged(id) {
 			s.unlog(id)
 		}
-		for _, p := range s.peers {
-			delete(p.asked, id)
-		}
+		delete(s.asked, id)
 	}
 	s.askAll()
 }

@@ -376,9 +376,7 @@ func (s *Session) reread(from, to uint32) {
 		}
 		s.readNow(id)
 		s.unlog(id)
-		for _, p := range s.peers {
-			delete(p.asked, id)
-		}
+		delete(s.asked, id)
 		again = true
 	}
 	if again {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -90,6 +91,8 @@ type Session struct {
 	ahead     ahead
 	refused   memory[EnvelopeID]
 	peers     map[Peer]*peer
+	asked     map[EnvelopeID]question
+	compared  Time            // when the first exchange was opened
 	lastHeard map[Device]Time // when a device last took part: a hint who is online
 
 	own             map[EpochID]CommitID // by parent: never two commits of mine on one
@@ -100,6 +103,8 @@ type Session struct {
 	exits           map[CommitID]bool // commits that take this device out
 	lastVote        map[Account]consensus.Vote
 	stances         map[Device]stance
+	turned          uint64                // how often a turn was taken, or a device came or went
+	toldTurns       uint64                // of those, what this device has said takes in
 	ackAt           Time                  // when what I have seen of the others is said; zero: it is said
 	voteRows        map[Account][]string  // durable rows of votes, oldest first
 	met             map[*Account]*mention // rosters of the tree, by where they begin
@@ -189,10 +194,10 @@ func newSession(cfg Config, group GroupID, now Time) *Session {
 		cfg: cfg, pace: cfg.Pace.orDefault(), group: group, wall: now, now: now, woke: now,
 		held: map[EpochID]*held{}, tags: map[Tag]EpochID{}, certs: map[certKey]Certificate{},
 		anchors: map[EpochID]*anchor{}, hints: map[[4]byte][]EpochID{},
-		log: map[EnvelopeID]logged{}, logSizes: map[uint32]int{}, unread: map[EnvelopeID]uint32{}, peers: map[Peer]*peer{}, lastHeard: map[Device]Time{},
+		log: map[EnvelopeID]logged{}, logSizes: map[uint32]int{}, unread: map[EnvelopeID]uint32{}, peers: map[Peer]*peer{}, asked: map[EnvelopeID]question{}, lastHeard: map[Device]Time{},
 		own: map[EpochID]CommitID{}, wishes: map[IntentID]*wish{}, pool: map[IntentID]*pooled{},
 		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
-		lastVote: map[Account]consensus.Vote{}, stances: map[Device]stance{}, voteRows: map[Account][]string{}, met: map[*Account]*mention{}, unopenable: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, crowds: map[EpochID]*crowd{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
+		lastVote: map[Account]consensus.Vote{}, stances: map[Device]stance{}, toldTurns: math.MaxUint64, voteRows: map[Account][]string{}, met: map[*Account]*mention{}, unopenable: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, crowds: map[EpochID]*crowd{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
 		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{}, mine: map[MessageID]bool{}, shown: newMemory[MessageID](maxShown), gone: map[Device]departure{},
 		parked: newParking(), ahead: newAhead(), refused: newMemory[EnvelopeID](maxRefused), counts: Counts{},
 		meta: meta{Version: metaVersion, Group: group, Device: cfg.Self.Device, Renewed: now},

@@ -1,7 +1,9 @@
 package session
 
 import (
+	"cmp"
 	"encoding/binary"
+	"maps"
 	"slices"
 
 	"github.com/covey-p2p/covey/node/session/reconcile"
@@ -32,7 +34,12 @@ const syncVersion = 1
 type peer struct {
 	offered Time // when an exchange was last opened
 	wanted  bool // another is to be opened as soon as it may
-	asked   map[EnvelopeID]Time
+}
+
+// question is an envelope that was asked for: of whom, and when.
+type question struct {
+	of Peer
+	at Time
 }
 
 func item(id EnvelopeID, order uint32) reconcile.Item {
@@ -68,11 +75,18 @@ func readFrame(b []byte) (f syncFrame, envelopes [][]byte, ok bool) {
 	return f, envelopes[1:], true
 }
 
-// peerUp opens an exchange with a peer that has just become reachable.
+// peerUp opens an exchange with a peer that has just become reachable. Who has
+// just come in or woken compares with one, and with the others when that may be
+// done: else each of them would bring the whole log.
 func (s *Session) peerUp(p Peer) {
 	if s.peers[p] == nil {
-		s.peers[p] = &peer{asked: map[EnvelopeID]Time{}}
+		s.peers[p] = &peer{}
 	}
+	if s.compared != 0 && s.now < s.compared+offerAgain {
+		s.peers[p].offered, s.peers[p].wanted = s.now, true
+		return
+	}
+	s.compared = cmp.Or(s.compared, s.now)
 	s.offer(p)
 }
 
@@ -83,7 +97,16 @@ func (s *Session) offer(p Peer) {
 		return
 	}
 	pr.offered, pr.wanted = s.now, false
+	s.forgetAsked()
 	s.sync(p, &syncFrame{Floor: s.meta.Floor, Offer: s.set.InitiateFrom(uint64(s.meta.Floor))}, nil)
+}
+
+// forgetAsked lets go of what may be asked for again.
+func (s *Session) forgetAsked() {
+	maps.DeleteFunc(s.asked, func(_ EnvelopeID, q question) bool { return s.now >= q.at+askAgain })
+	if len(s.asked) == 0 {
+		s.asked = map[EnvelopeID]question{} // a map never shrinks
+	}
 }
 
 // sync sends a frame, with envelopes from disk, in as many frames as needed.
@@ -123,7 +146,7 @@ func (s *Session) frame(e Frame) {
 	}
 	p := s.peers[e.From]
 	if p == nil {
-		p = &peer{asked: map[EnvelopeID]Time{}}
+		p = &peer{}
 		if _, left := s.gone[e.Device]; !left {
 			s.peers[e.From] = p
 		}
@@ -148,7 +171,7 @@ func (s *Session) frame(e Frame) {
 			}
 			reply.Offer, reply.More = answer, true
 			have = append(have, asEnvelopes(theirs)...)
-			reply.Missing = s.unseen(p, mine)
+			reply.Missing = s.unseen(e.From, mine)
 		}
 	}
 	have = s.wanted(have, upTo)
@@ -174,21 +197,28 @@ func (s *Session) wanted(ids []EnvelopeID, upTo uint64) []EnvelopeID {
 }
 
 // unseen are those of ids to ask a peer for: not here, not parked, not found
-// invalid, not asked for just now.
-func (s *Session) unseen(p *peer, ids [][32]byte) []EnvelopeID {
+// invalid, not asked for just now. What another was asked for it may be asked
+// for in the next exchange, soon.
+func (s *Session) unseen(from Peer, ids [][32]byte) []EnvelopeID {
 	var out []EnvelopeID
 	for _, raw := range ids {
 		id := EnvelopeID(raw)
 		if s.logged(id) || s.parked.has(id) || s.ahead.has(id) || s.refused.has(id) {
 			continue
 		}
-		if t, ok := p.asked[id]; ok && s.now < t+askAgain {
+		switch q, ok := s.asked[id]; {
+		case ok && q.of == from && s.now < q.at+askAgain:
+			continue
+		case ok && q.of != from && s.peers[q.of] != nil && s.now < q.at+offerAgain:
+			if p := s.peers[from]; p != nil {
+				p.wanted = true
+			}
 			continue
 		}
-		if len(p.asked) >= maxAsked {
-			clear(p.asked)
+		if len(s.asked) >= maxAsked {
+			clear(s.asked)
 		}
-		p.asked[id] = s.now
+		s.asked[id] = question{from, s.now}
 		out = append(out, id)
 	}
 	return out
