@@ -183,6 +183,9 @@ func (g *Group) event(n session.Notice, moved map[session.IntentID]*Mine, note f
 			e.Text = fmt.Sprintf("You were removed from %s by %s in epoch %d.", name, g.n.NameOf(n.Account), n.Number)
 			if n.Account == g.n.self.Identity().Account {
 				e.Text = fmt.Sprintf("Another device of yours left %s in epoch %d.", name, n.Number)
+				if n.Device != (session.Device{}) {
+					e.Text = fmt.Sprintf("Another device of yours took this one out of %s in epoch %d.", name, n.Number)
+				}
 			}
 		}
 		if g.Left() {

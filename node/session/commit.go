@@ -77,6 +77,8 @@ func (s *Session) wish(ev Event) {
 		w.Fetching = len(e.KeyPackages) == 0
 	case Remove:
 		in.ID, in.Op, in.Account = e.ID, opRemove, e.Account
+	case RemoveDevice:
+		in.ID, in.Op, in.Account, in.Device = e.ID, opDevice, s.cfg.Self.Account, e.Device
 	case Leave:
 		in.ID, in.Op, in.Account = e.ID, opRemove, s.cfg.Self.Account
 	case Refresh:
@@ -444,11 +446,11 @@ func (s *Session) job(h *held, in *intent, packages [][]byte) (job, bool) {
 	if _, done := s.landed(in.ID, nil); done {
 		return job{}, false
 	}
-	if in.Op == opRenew || in.Op == opRemove && in.Account == s.cfg.Self.Account || in.Op == opReadmit && in.Device == s.cfg.Self.Device {
+	if in.Op == opRenew || in.Op == opRemove && in.Account == s.cfg.Self.Account || (in.Op == opReadmit || in.Op == opDevice) && in.Device == s.cfg.Self.Device {
 		return job{}, false // everybody renews their own, and nobody can take out themselves
 	}
 	j := job{in, packages, consensus.ClassChange, s.slots(h)[i]}
-	if in.Op == opRemove || in.Op == opReadmit {
+	if in.Op == opRemove || in.Op == opReadmit || in.Op == opDevice {
 		j.class = consensus.ClassRemove
 	}
 	return j, true

@@ -141,7 +141,7 @@ func (s *Session) describeKept(b *strings.Builder) {
 
 // describeAsked lists what I and others want done, and what I have to say.
 func (s *Session) describeAsked(b *strings.Builder) {
-	ops := [...]string{opRenew: "renew keys", opAdd: "add", opRemove: "remove", opRole: "role", opName: "rename", opReadmit: "readmit"}
+	ops := [...]string{opRenew: "renew keys", opAdd: "add", opRemove: "remove", opRole: "role", opName: "rename", opReadmit: "readmit", opDevice: "take out a device of"}
 	states := [...]string{"", "queued", "handed", "bound", "landed", "final", "delivered", "superseded", "denied", "expired"}
 	for _, id := range sortedNames(s.wishes) {
 		w := s.wishes[id]

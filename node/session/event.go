@@ -60,6 +60,11 @@ type (
 		ID      IntentID
 		Account Account
 	}
+	// RemoveDevice takes one device of my own account out, while others stay.
+	RemoveDevice struct {
+		ID     IntentID
+		Device Device
+	}
 	// Leave takes my own account out.
 	Leave struct{ ID IntentID }
 	// Refresh renews my leaf's keys (post-compromise security).
@@ -109,19 +114,20 @@ type (
 	}
 )
 
-func (Received) event()  {}
-func (Frame) event()     {}
-func (PeerUp) event()    {}
-func (PeerDown) event()  {}
-func (Welcomed) event()  {}
-func (Send) event()      {}
-func (Invite) event()    {}
-func (Remove) event()    {}
-func (Leave) event()     {}
-func (Refresh) event()   {}
-func (SetRole) event()   {}
-func (Configure) event() {}
-func (Read) event()      {}
-func (Tick) event()      {}
-func (Fetched) event()   {}
-func (Handed) event()    {}
+func (Received) event()     {}
+func (Frame) event()        {}
+func (PeerUp) event()       {}
+func (PeerDown) event()     {}
+func (Welcomed) event()     {}
+func (Send) event()         {}
+func (Invite) event()       {}
+func (Remove) event()       {}
+func (RemoveDevice) event() {}
+func (Leave) event()        {}
+func (Refresh) event()      {}
+func (SetRole) event()      {}
+func (Configure) event()    {}
+func (Read) event()         {}
+func (Tick) event()         {}
+func (Fetched) event()      {}
+func (Handed) event()       {}

@@ -115,7 +115,7 @@ func (s *Session) removal() (by Account, at consensus.Candidate, found bool) {
 	}
 	by = at.Author
 	for _, in := range s.carriedBy[at.ID] {
-		if in.Op == opRemove && in.Account == s.cfg.Self.Account {
+		if in.Op == opRemove && in.Account == s.cfg.Self.Account || in.Op == opDevice && in.Device == s.cfg.Self.Device {
 			if a, ok := s.accountOf(s.held[at.Parent], in.Author); ok {
 				by = a
 			}
@@ -131,14 +131,19 @@ func (s *Session) takenOut() {
 	}
 	by, at, found := s.removal()
 	why := "this device is no longer in the group"
+	var device Device
+	_, stays := slices.BinarySearchFunc(at.Child.Roster, s.cfg.Self.Account, compareAccount)
 	switch {
 	case !found:
 		at.Child.ID = s.chain.Best()
+	case by == s.cfg.Self.Account && stays:
+		device = s.cfg.Self.Device
+		why = fmt.Sprintf("another device of this account took this one out of the group in epoch %d", at.Child.Number)
 	case by == s.cfg.Self.Account:
 		why = fmt.Sprintf("this account left the group in epoch %d", at.Child.Number)
 	default:
 		why = fmt.Sprintf("%s removed this device from the group in epoch %d", s.called(by), at.Child.Number)
 	}
 	s.become(statusRemoved, why)
-	s.notify(Notice{Kind: NoticeRemoved, Epoch: at.Child.ID, Number: at.Child.Number, Account: by, Reason: why})
+	s.notify(Notice{Kind: NoticeRemoved, Epoch: at.Child.ID, Number: at.Child.Number, Account: by, Device: device, Reason: why})
 }

@@ -18,7 +18,7 @@ type intent struct {
 	Op      opKind   `cbor:"2,keyasint"`
 	Author  Device   `cbor:"3,keyasint"`
 	Account Account  `cbor:"4,keyasint"` // whom it is about
-	Device  Device   `cbor:"5,keyasint"` // opReadmit
+	Device  Device   `cbor:"5,keyasint"` // opReadmit, opDevice
 	Role    Role     `cbor:"6,keyasint,omitempty"`
 	Name    *string  `cbor:"7,keyasint,omitempty"`
 	// Leaves are what the key packages will be; the packages themselves travel
@@ -45,6 +45,7 @@ const (
 	opName
 	opReadmit // take out Device and let it in again by a fresh key package
 	opRenew   // renew Account's keys, though it did so lately (vouch.go)
+	opDevice  // take out Device of Account, which stays
 )
 
 const intentLabel = "covey intent"
@@ -57,7 +58,7 @@ func (in intent) signed(group GroupID) []byte {
 
 // sound reports that an intent asks for something there is.
 func (in *intent) sound() bool {
-	return in.Op >= opAdd && in.Op <= opRenew && in.Role <= consensus.RoleOwner && (in.Name == nil || len(*in.Name) <= maxNameBytes)
+	return in.Op >= opAdd && in.Op <= opDevice && in.Role <= consensus.RoleOwner && (in.Name == nil || len(*in.Name) <= maxNameBytes)
 }
 
 // guard is the hash of what an intent presumes of the epoch it meets; another
@@ -66,7 +67,7 @@ func (in *intent) guard(p *Policy, r *roster) [32]byte {
 	h := sha256.New()
 	stamp := r.stamp(in.Account)
 	switch in.Op {
-	case opReadmit:
+	case opReadmit, opDevice:
 		if i, ok := r.device(in.Device); ok {
 			return readmitGuard(in.Device, r.leaves[i].Stamp)
 		}
@@ -92,7 +93,7 @@ func (in *intent) covers(a act) bool {
 		return a.kind == actRole && a.account == in.Account && a.role == in.Role
 	case opName:
 		return a.kind == actName && in.Name != nil && a.name == *in.Name
-	case opReadmit:
+	case opReadmit, opDevice:
 		return a.kind == actDevice && a.account == in.Account && a.device == in.Device
 	case opRenew:
 		return a.kind == actRenew && a.account == in.Account
@@ -140,6 +141,13 @@ func (s *Session) meet(in *intent, h *held) fate {
 	case opReadmit:
 		a.kind = actDevice
 		done = in.present(h.roster, true)
+	case opDevice: // the last goes by leaving
+		a.kind = actDevice
+		at, in := h.roster.device(in.Device)
+		done = !in || h.roster.account[at] != a.account
+		if !done && len(h.roster.of(a.account)) == 1 {
+			return fateDenied
+		}
 	case opRenew: // for the leaves as they are: any others are renewed ones
 		a.kind, done = actRenew, in.Guard != in.guard(h.policy, h.roster)
 	default:

@@ -196,7 +196,8 @@ func (s *Session) removalPending() bool {
 	}
 	var first *wish // by id
 	for id, w := range s.wishes {
-		if w.Intent.Op == opRemove && w.Landed == (CommitID{}) && w.Intent.Account != s.cfg.Self.Account && s.now < w.Since+removalHold &&
+		removes := w.Intent.Op == opRemove && w.Intent.Account != s.cfg.Self.Account || w.Intent.Op == opDevice
+		if removes && w.Landed == (CommitID{}) && s.now < w.Since+removalHold &&
 			(first == nil || bytes.Compare(id[:], first.Intent.ID[:]) < 0) {
 			first = w
 		}

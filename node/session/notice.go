@@ -9,7 +9,7 @@ type Notice struct {
 	ID      IntentID  // Intent, Sent
 	Message MessageID // Text, Sent, Delivered, Read, Gap
 	Account Account   // Text: author; Roster: whom; Delivered, Read: by whom
-	Device  Device    // likewise
+	Device  Device    // likewise; Removed: mine, where my account stays
 	Body    []byte    // Text: the Content
 	Epoch   EpochID   // Epoch, Fork, Text: the state it belongs to
 	Number  uint64    // its epoch number

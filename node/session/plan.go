@@ -35,7 +35,7 @@ func (s *Session) plan(h *held, jobs []job) (Edit, []intent) {
 			next = policy.withRole(in.Account, in.Role)
 		case opName:
 			next.Name = *in.Name
-		case opReadmit:
+		case opReadmit, opDevice:
 			if i, ok := h.roster.device(in.Device); ok {
 				remove = append(remove, h.roster.leaves[i].Index)
 			}

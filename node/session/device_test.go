@@ -1,0 +1,109 @@
+package session_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/covey-p2p/covey/node/session"
+)
+
+// twoDevices is a group of alice, who has a phone too, bob and carol.
+func twoDevices(t *testing.T, eng session.Engine) (*world, *node) {
+	w := groupOn(t, eng, "alice", "bob", "carol")
+	phone := w.add("phone", "alice")
+	w.step("alice", session.Invite{ID: intentOf("phone"), Account: phone.id.Account, KeyPackages: [][]byte{phone.pack()}})
+	w.run(20_000)
+	w.agree("alice", "phone", "bob", "carol")
+	w.expectState("alice", "phone", session.StateFinal)
+	return w, phone
+}
+
+// Two devices of one account both read and write, and are one member.
+func TestTwoDevices(t *testing.T) {
+	eachEngine(t, func(t *testing.T, eng session.Engine) {
+		w, _ := twoDevices(t, eng)
+		w.say("phone", "from the phone")
+		w.say("alice", "from the desk")
+		w.say("bob", "to both")
+		w.run(10_000)
+		for _, n := range w.nodes {
+			w.expectHistory(n.name, "from the phone", "from the desk", "to both")
+		}
+		for _, x := range w.node("bob").got(session.NoticeText) {
+			if mine := x.Device == w.node("bob").id.Device; !mine && x.Account != w.node("alice").id.Account {
+				t.Error("what either device writes is not of one account")
+			}
+		}
+		if n := len(w.node("bob").s.View().Members); n != 3 {
+			t.Errorf("%d members", n)
+		}
+		w.restart("phone")
+		w.say("phone", "again")
+		w.run(5000)
+		w.expectState("phone", "phoneagain", session.StateDelivered)
+	})
+}
+
+// A device that is lost is taken out by another of its account, though it goes on
+// renewing its keys, and reads nothing that follows; the account stays.
+func TestLostDevice(t *testing.T) {
+	eachEngine(t, func(t *testing.T, eng session.Engine) {
+		for _, away := range []bool{false, true} {
+			w, phone := twoDevices(t, eng)
+			others := []string{"alice", "bob", "carol"}
+			if away {
+				w.part([]string{"phone"}, others)
+				w.step("phone", session.Refresh{ID: intentOf("renew")})
+			}
+			w.run(3000)
+			w.step("alice", session.RemoveDevice{ID: intentOf("lost"), Device: phone.id.Device})
+			w.say("alice", "not for the phone")
+			w.run(30_000)
+			w.agree(others...)
+			w.expectState("alice", "lost", session.StateFinal)
+			gone := func(n session.Notice) bool {
+				return n.Change == session.ChangeDeviceRemoved && n.Device == phone.id.Device
+			}
+			for _, who := range others {
+				if got := w.node(who).got(session.NoticeRoster); !slices.ContainsFunc(got, gone) {
+					t.Errorf("%s does not see it go: %v", who, got)
+				}
+				w.expectHistory(who, "not for the phone")
+			}
+			w.heal()
+			w.run(60_000)
+			w.agree(others...)
+			w.expectHistory("phone")
+			if v := phone.s.View(); v.Standing != session.TakenOut {
+				t.Errorf("the phone is %v: %s", v.Standing, v.Why)
+			}
+			if got := phone.got(session.NoticeRemoved); len(got) != 1 || got[0].Device != phone.id.Device {
+				t.Errorf("the phone was told %v", got)
+			}
+			if n := len(w.node("bob").s.View().Members); n != 3 {
+				t.Errorf("%d members: the account did not stay", n)
+			}
+		}
+	})
+}
+
+// Nobody takes out another's device, nor the last of their own.
+func TestWhoseDevice(t *testing.T) {
+	eachEngine(t, func(t *testing.T, eng session.Engine) {
+		w, phone := twoDevices(t, eng)
+		w.step("bob", session.RemoveDevice{ID: intentOf("theirs"), Device: phone.id.Device})
+		w.step("bob", session.RemoveDevice{ID: intentOf("last"), Device: w.node("bob").id.Device})
+		w.run(10_000)
+		w.expectState("bob", "theirs", session.StateSuperseded)
+		w.expectState("bob", "last", session.StateDenied)
+		w.agree("alice", "phone", "bob", "carol")
+		// Either device may take out the other; the second wish is out of date.
+		w.step("alice", session.RemoveDevice{ID: intentOf("a"), Device: phone.id.Device})
+		w.step("phone", session.RemoveDevice{ID: intentOf("p"), Device: w.node("alice").id.Device})
+		w.run(60_000)
+		w.agree("bob", "carol")
+		if n := len(w.node("bob").s.View().Members); n != 3 {
+			t.Errorf("%d members: the account went", n)
+		}
+	})
+}
