@@ -7,11 +7,10 @@
 // finds out whether anybody took what was published;
 // notice.go turns its notices into events for people. presence.go knows who
 // can be reached and tells the mesh whom to know. package post carries Welcomes
-// and gives out and fetches key packages, hello.go makes contacts, listen.go
-// keeps the ports,
-// where.go finds members. surface.go is what node/backend needs to answer the
-// local API. What decides anything is below the line: node/session and
-// consensus.
+// and gives out and fetches key packages, package fleet keeps the devices of an
+// account together, hello.go makes contacts, listen.go keeps the ports, where.go
+// finds members. surface.go is what node/backend needs to answer the local API.
+// What decides anything is below the line: node/session and consensus.
 //
 // # Keys
 //
@@ -45,8 +44,8 @@
 //
 // # Rows
 //
-//	me/identity  the two seeds        me/kp/   key packages given out
-//	me/ports     where it is reached
+//	me/identity  seeds, certificate   me/kp/   key packages given out
+//	me/ports     where it is reached  me/device/ other devices of the account
 //	g/<tag>/     a session's rows     n/<tag>  when it was joined
 //	d/ i/        how far each message of mine has come, and from its id to that
 //	j/           the event log        c/ l/    contacts, links
@@ -71,6 +70,8 @@
 //	post       one; owns which Welcomes are under way (node/post)
 //	tidy       one; the chores of every hour
 //	errand     at most errandsAtOnce; each waits for one other machine
+//	timers     wake presence, or stop a node that is to start anew; they outlive
+//	           Stop and then do nothing
 //
 // # Batches
 //

@@ -290,6 +290,12 @@ func (g *Group) Do(ctx context.Context, events ...session.Event) (Done, error) {
 	return c.Done, err
 }
 
+// Wish is Do where the group's events tell what became of it.
+func (g *Group) Wish(ctx context.Context, ev session.Event) error {
+	_, err := g.Do(ctx, ev)
+	return err
+}
+
 // Look runs a function on the session, between its steps.
 func (g *Group) Look(ctx context.Context, f func(*session.Session)) error {
 	return g.ask(ctx, &call{query: f, done: make(chan struct{})})
@@ -362,14 +368,7 @@ func (g *Group) Admits(p peer.ID) bool {
 	if !ok {
 		return false
 	}
-	for _, m := range g.View().Members {
-		for _, at := range m.Devices {
-			if at.Device == d {
-				return true
-			}
-		}
-	}
-	return false
+	return g.View().Has(d)
 }
 
 // Peers are the peers of all members but this node.

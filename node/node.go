@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/covey-p2p/covey/node/api"
+	"github.com/covey-p2p/covey/node/fleet"
 	"github.com/covey-p2p/covey/node/journal"
 	"github.com/covey-p2p/covey/node/mesh"
 	"github.com/covey-p2p/covey/node/people"
@@ -73,6 +74,8 @@ type Node struct {
 	mesh     *mesh.Mesh
 	engine   session.Engine
 	self     *people.Self
+	siblings *people.Siblings
+	fleet    *fleet.Fleet
 	presence *presence
 	post     *post.Office
 	ops      *operations
@@ -144,6 +147,9 @@ func (n *Node) open() (err error) {
 	if n.self, err = people.OpenSelf(n.store, n.engine, n.config.Name); err != nil {
 		return err
 	}
+	if n.siblings, err = people.OpenSiblings(n.store); err != nil {
+		return err
+	}
 	if n.journal, err = journal.Open(n.store); err != nil {
 		return err
 	}
@@ -207,13 +213,17 @@ func (n *Node) connect() error {
 	n.mesh.Serve("hello", people.MaxMessage, n.hear)
 	n.mesh.Serve("where", whereMessage, n.where)
 	n.post, err = post.Open(post.Config{
-		Node: n, Engine: n.engine, Self: n.self, Book: n.book, Store: n.store, Journal: n.journal, Mesh: n.mesh, Log: n.log,
+		Node: n, Engine: n.engine, Self: n.self, Siblings: n.siblings, Book: n.book, Store: n.store, Journal: n.journal, Mesh: n.mesh, Log: n.log,
 		Network: n.config.Network, AskAlways: n.config.AskAlways,
 		Directory: n.config.DHT != DHTOff, Client: n.config.DHT == DHTClient, Server: n.config.DHT == DHTServer,
 	})
 	if err != nil {
 		return err
 	}
+	n.fleet = fleet.New(fleet.Config{
+		Node: n, Self: n.self, Book: n.book, Known: n.siblings, Store: n.store, Journal: n.journal, Mesh: n.mesh, Post: n.post,
+		Log: n.log, Network: n.config.Network,
+	})
 	for _, a := range n.config.Bootstrap {
 		info, err := peer.AddrInfoFromString(a)
 		if err != nil {

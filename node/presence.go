@@ -88,6 +88,7 @@ func (p *presence) run() {
 		for _, g := range p.n.list() {
 			g.meet(p.connected())
 		}
+		p.n.fleet.Tend()
 	}
 }
 
@@ -144,6 +145,7 @@ func (p *presence) take(c change) {
 	for _, g := range p.n.list() {
 		g.changed(c.peer, c.up)
 	}
+	p.n.fleet.Moved(device)
 	if was == c.up {
 		return
 	}
@@ -192,8 +194,13 @@ func (n *Node) acquaintances() map[peer.ID][]ma.Multiaddr {
 		}
 		for _, d := range c.Devices {
 			if id, ok := mesh.PeerOf(d.ID); ok {
-				out[id] = Addresses(d.Addresses)
+				out[id] = mesh.Addresses(d.Addresses)
 			}
+		}
+	}
+	for _, s := range n.siblings.All() {
+		if id, ok := mesh.PeerOf(s.ID); ok && !s.Removed {
+			out[id] = mesh.Addresses(s.Addresses)
 		}
 	}
 	for _, g := range n.list() {
@@ -209,17 +216,6 @@ func (n *Node) acquaintances() map[peer.ID][]ma.Multiaddr {
 		}
 	}
 	delete(out, n.mesh.Host().ID())
-	return out
-}
-
-// Addresses reads multiaddresses; what is none is left out.
-func Addresses(raw [][]byte) []ma.Multiaddr {
-	var out []ma.Multiaddr
-	for _, b := range raw {
-		if a, err := ma.NewMultiaddrBytes(b); err == nil {
-			out = append(out, a)
-		}
-	}
 	return out
 }
 
@@ -262,14 +258,15 @@ func isPublic(a ma.Multiaddr) bool { return manet.IsPublicAddr(a) }
 
 // AccountOf finds whose a device is: in the book, else in a group.
 func (n *Node) AccountOf(d session.Device) (session.Account, bool) {
+	if n.siblings.Is(d) {
+		return n.self.Identity().Account, true
+	}
 	if c, ok := n.book.Of(d); ok {
 		return c.Account, true
 	}
 	for _, g := range n.list() {
-		for _, m := range g.View().Members {
-			if slices.ContainsFunc(m.Devices, func(p session.Place) bool { return p.Device == d }) {
-				return m.Account, true
-			}
+		if a, ok := g.View().AccountOf(d); ok {
+			return a, true
 		}
 	}
 	return session.Account{}, false

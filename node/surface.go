@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/covey-p2p/covey/node/api"
+	"github.com/covey-p2p/covey/node/fleet"
 	"github.com/covey-p2p/covey/node/journal"
 	"github.com/covey-p2p/covey/node/mesh"
 	"github.com/covey-p2p/covey/node/people"
@@ -42,6 +43,17 @@ func (n *Node) Mesh() *mesh.Mesh { return n.mesh }
 
 // Acquaint has the known peers looked over: the book has changed.
 func (n *Node) Acquaint() { n.presence.wake() }
+
+// Fleet is the devices of this account.
+func (n *Node) Fleet() *fleet.Fleet { return n.fleet }
+
+// Seats are the groups as the fleet wants them.
+func (n *Node) Seats() (out []fleet.Seat) {
+	for _, g := range n.list() {
+		out = append(out, g)
+	}
+	return out
+}
 
 // Groups lists the groups, by when this node came in.
 func (n *Node) Groups() []*Group {

@@ -54,7 +54,8 @@ var rooms = map[string]room{
 	"node/people":       {imports: []string{"node/session", "node/store"}, outside: []string{"github.com/fxamacker/cbor"}},
 	"node/backend":      {imports: []string{"node", "node/api", "node/mesh", "node/people", "node/session", "node/store", "consensus"}, outside: []string{"github.com/libp2p", "github.com/multiformats"}},
 	"node/post":         {imports: []string{"mls", "discovery", "discovery/record", "node/api", "node/journal", "node/mailbox", "node/mesh", "node/people", "node/session", "node/store"}, outside: []string{"github.com/libp2p", "github.com/fxamacker/cbor"}},
-	"node": {imports: []string{"node/post", "node/mesh", "node/journal", "node/people", "mls", "consensus", "node/session", "node/session/reconcile", "node/store", "node/api", "node/mailbox", "discovery", "discovery/record"},
+	"node/fleet":        {imports: []string{"node/api", "node/journal", "node/mesh", "node/people", "node/post", "node/session", "node/store"}, outside: []string{"github.com/libp2p"}},
+	"node": {imports: []string{"node/post", "node/fleet", "node/mesh", "node/journal", "node/people", "mls", "consensus", "node/session", "node/session/reconcile", "node/store", "node/api", "node/mailbox", "discovery", "discovery/record"},
 		outside: []string{"github.com/libp2p", "github.com/multiformats", "github.com/prometheus", "github.com/ipfs", "github.com/fxamacker/cbor", "golang.org/x"}},
 
 	"testnet":             {},

@@ -46,6 +46,11 @@ var listers = map[string]lister{
 		all, err := c.Tokens(ctx)
 		return names(all, func(t api.Token) string { return t.Note }), err
 	},
+	"DEVICE": func(ctx context.Context, c *api.Client, _ []string) ([]string, error) {
+		all, err := c.Devices(ctx)
+		others := slices.DeleteFunc(all, func(d api.OwnDevice) bool { return d.Me })
+		return names(others, func(d api.OwnDevice) string { return short(d.ID) }), err
+	},
 	"RUN": func(context.Context, *api.Client, []string) ([]string, error) {
 		found, err := filepath.Glob(filepath.Join(runsDir, "*", "manifest.json"))
 		return names(found, filepath.Dir), err
@@ -58,7 +63,7 @@ var listers = map[string]lister{
 // flagWords say what flags take, in the same words as arguments; those of one
 // command stand before those of all.
 var flagWords = map[string]string{
-	"send --wait": "queued|handed|delivered|delivered:all", "--wait": "queued|landed|final", "--group": "GROUP", "--invite": "CONTACT",
+	"send --wait": "queued|handed|delivered|delivered:all|read|read:all", "--wait": "queued|landed|final", "--group": "GROUP", "--invite": "CONTACT",
 	"--log": "debug|info|warn|error", "--dht": "auto|server|client|off", "--key": "file|keyring|passphrase", "--engine": "mls|stand-in", "--on": "sim|local",
 }
 

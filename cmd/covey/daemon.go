@@ -53,15 +53,25 @@ func (a *app) wireFlag(c *cobra.Command) {
 
 func (a *app) logFile() string { return filepath.Join(a.dir, "log") }
 
-// daemonRun runs a node until a signal or a request over its socket ends it.
+// daemonRun runs a node until a signal or a request over its socket ends it; one
+// that ends because it has come to another account is started anew.
 func (a *app) daemonRun(ctx context.Context, name string) error {
+	for {
+		again, err := a.runOnce(ctx, name)
+		if err != nil || !again {
+			return err
+		}
+	}
+}
+
+func (a *app) runOnce(ctx context.Context, name string) (again bool, err error) {
 	s, err := a.serve(name, a.err)
 	if err != nil {
-		return err
+		return false, err
 	}
 	status, err := a.client().Status(ctx)
 	if err != nil {
-		return errors.Join(err, s.stop())
+		return false, errors.Join(err, s.stop())
 	}
 	err = a.show(status, func(w io.Writer) {
 		fmt.Fprintf(w, "covey %s: %s is up on network %s; socket %s\n", status.Version, tui.Line(status.Name), status.Network, api.SocketPath(a.dir))
@@ -70,7 +80,7 @@ func (a *app) daemonRun(ctx context.Context, name string) error {
 	case <-ctx.Done():
 	case <-s.node.Asked():
 	}
-	return errors.Join(err, s.stop())
+	return s.node.Fleet().Again(), errors.Join(err, s.stop())
 }
 
 // daemonStart runs `daemon run` as a process of its own and waits until it

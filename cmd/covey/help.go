@@ -22,7 +22,7 @@ var examples = map[string]string{
 	"completion":  "source <(covey completion bash)",
 	"config path": "covey config path",
 	"config show": "covey config show --origin",
-	"config set":  "covey config set ask-always true",
+	"config set":  "covey config set read-receipts true",
 
 	"contact accept": "covey contact accept dan",
 	"contact add":    "covey contact add covey:qAEB…",
@@ -40,6 +40,11 @@ var examples = map[string]string{
 	"daemon start":  "covey daemon start --name alice",
 	"daemon status": "covey daemon status",
 	"daemon stop":   "covey daemon stop",
+
+	"device accept": "covey device accept covey-device:pgEB…",
+	"device link":   "covey device link --qr",
+	"device ls":     "covey device ls",
+	"device rm":     "covey device rm 5f1c2a90",
 
 	"doctor":  "covey doctor --bundle report.txt",
 	"explain": "covey explain runs/split-brain-1",

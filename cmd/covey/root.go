@@ -93,7 +93,7 @@ func (a *app) root() *cobra.Command {
 	a.settings.flags(f)
 	root.AddCommand(
 		a.upCommand(), a.daemonCommand(), a.chatCommand(), a.webCommand(),
-		a.idCommand(), a.contactCommand(), a.groupCommand(),
+		a.idCommand(), a.deviceCommand(), a.contactCommand(), a.groupCommand(),
 		a.sendCommand(), a.readCommand(), a.tailCommand(), a.watchCommand(), a.replCommand(),
 		a.peersCommand(), a.netCommand(), a.doctorCommand(), a.explainCommand(), a.inspectCommand(),
 		a.tokenCommand(), a.configCommand(), a.versionCommand(), a.manCommand(), a.completionCommand(),

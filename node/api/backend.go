@@ -24,6 +24,12 @@ type NodeBackend interface {
 	Status(context.Context) (Status, error)
 	Identity(context.Context) (Identity, error)
 	SetName(context.Context, string) (Identity, error)
+	Devices(context.Context) ([]OwnDevice, error)
+	// LinkDevice has this node, which is new, wait to be taken into an account.
+	LinkDevice(context.Context) (DeviceCode, error)
+	// AcceptDevice takes the node that shows a code into my account.
+	AcceptDevice(ctx context.Context, code string) (OwnDevice, error)
+	RemoveDevice(ctx context.Context, device string) (OwnDevice, error)
 	// Events yields every event after the cursor, first the past, then what
 	// comes, until the context ends. It ends early, with an error, when the
 	// reader is too slow or the node stops.

@@ -77,6 +77,22 @@ func (c *Client) Identity(ctx context.Context) (i Identity, err error) {
 	return i, c.get(ctx, &i, "identity")
 }
 
+func (c *Client) Devices(ctx context.Context) (d []OwnDevice, err error) {
+	return d, c.get(ctx, &d, "devices")
+}
+
+func (c *Client) LinkDevice(ctx context.Context) (d DeviceCode, err error) {
+	return d, c.post(ctx, &d, nil, "devices", "link")
+}
+
+func (c *Client) AcceptDevice(ctx context.Context, code string) (d OwnDevice, err error) {
+	return d, c.post(ctx, &d, givenCode{code}, "devices")
+}
+
+func (c *Client) RemoveDevice(ctx context.Context, device string) (d OwnDevice, err error) {
+	return d, c.do(ctx, http.MethodDelete, &d, nil, "devices", device)
+}
+
 func (c *Client) SetName(ctx context.Context, name string) (i Identity, err error) {
 	return i, c.do(ctx, http.MethodPut, &i, named{name}, "identity")
 }

@@ -13,6 +13,12 @@ var routes = []route{
 	call("PUT", "/v1/identity", owner, "Change my name", func(ctx context.Context, b Backend, in *body[named]) (Identity, error) {
 		return b.SetName(ctx, in.Body.Name)
 	}),
+	call("GET", "/v1/devices", owner, "The devices of my account", func(ctx context.Context, b Backend, _ *none) ([]OwnDevice, error) { return b.Devices(ctx) }),
+	call("POST", "/v1/devices/link", owner, "Have this new device wait to be taken into an account", func(ctx context.Context, b Backend, _ *none) (DeviceCode, error) { return b.LinkDevice(ctx) }),
+	call("POST", "/v1/devices", owner, "Take the device that shows a code into my account", func(ctx context.Context, b Backend, in *body[givenCode]) (OwnDevice, error) {
+		return b.AcceptDevice(ctx, in.Body.Code)
+	}),
+	call("DELETE", "/v1/devices/{id}", owner, "Remove a device of mine", func(ctx context.Context, b Backend, in *InID) (OwnDevice, error) { return b.RemoveDevice(ctx, in.ID) }),
 	call("GET", "/v1/peers", owner, "Other nodes", func(ctx context.Context, b Backend, _ *none) ([]Peer, error) { return b.Peers(ctx) }),
 	call("POST", "/v1/peers", owner, "Dial a peer", func(ctx context.Context, b Backend, in *body[connect]) (Peer, error) {
 		return b.Connect(ctx, in.Body.Address)
@@ -185,6 +191,9 @@ type (
 	}
 	newRole struct {
 		Role Role `json:"role" enum:"member,admin,owner"`
+	}
+	givenCode struct {
+		Code string `json:"code" minLength:"1" maxLength:"4096"`
 	}
 	newRepair struct {
 		DryRun bool `json:"dry_run,omitempty"`

@@ -45,6 +45,24 @@ type Device struct {
 	Leaf int    `json:"leaf,omitempty" doc:"Its place in the group's tree."`
 }
 
+// OwnDevice is a device of my account.
+type OwnDevice struct {
+	ID      string    `json:"id"`
+	Me      bool      `json:"me,omitempty" doc:"It is this node."`
+	Key     bool      `json:"key,omitempty" doc:"It holds the account's key, so it alone takes in further devices."`
+	Online  bool      `json:"online"`
+	Groups  int       `json:"groups" doc:"Groups of this node that it is in, of Of."`
+	Of      int       `json:"of"`
+	Since   time.Time `json:"since,omitzero"`
+	Removed bool      `json:"removed,omitempty" doc:"It was removed, and is taken out of every group that it is found in."`
+}
+
+// DeviceCode is what a new device shows, to be taken into an account.
+type DeviceCode struct {
+	Code    string    `json:"code" doc:"covey-device:… for the device with the account's key; it holds for a few minutes, once."`
+	Expires time.Time `json:"expires"`
+}
+
 // Role is what a member may do.
 type Role string
 

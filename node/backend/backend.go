@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -109,17 +110,27 @@ func (b *Backend) fullAddresses() []string {
 
 func (b *Backend) Identity(context.Context) (api.Identity, error) {
 	id := b.me()
-	return api.Identity{
+	out := api.Identity{
 		Name: b.name(), Account: hexOf(id.Account[:]), Words: people.FingerprintOf(id.Account).Words(),
 		Devices: []api.Device{{ID: hexOf(id.Device[:]), Me: true}},
-	}, nil
+	}
+	for _, s := range b.n.Fleet().Known() {
+		if !s.Removed {
+			out.Devices = append(out.Devices, api.Device{ID: hexOf(s.ID[:])})
+		}
+	}
+	return out, nil
 }
 
 func (b *Backend) SetName(ctx context.Context, name string) (api.Identity, error) {
 	if err := goodName(name); err != nil {
 		return api.Identity{}, err
 	}
-	if err := b.n.Rename(name); err != nil {
+	err := b.n.Rename(name)
+	if errors.Is(err, people.ErrLinked) {
+		return api.Identity{}, deviceError(err)
+	}
+	if err != nil {
 		return api.Identity{}, node.StorageError(err)
 	}
 	return b.Identity(ctx)

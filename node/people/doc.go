@@ -11,7 +11,23 @@
 // is no other message, so nothing can be lost between two halves of an answer.
 // Words (words.go) are what two people compare to be sure of each other's key.
 //
+// An account may have several devices (device.go). Its key stays on the first; a
+// new one shows a code and is vouched for. What a linked device cannot do follows:
+// take in others, or change the name.
+//
 // # Decisions
+//
+// The account's key is not copied to the account's other devices, so that one
+// which is lost can be shut out: it is taken out of every group, and nobody it
+// vouches for is of the account. What stays is its certificate, which has no end:
+// contacts that meet it outside a group still take it for a device of the account,
+// and may invite it with the account, until another device finds it in the group
+// and takes it out. And any device may take out any other, the first too: groups
+// know accounts and not which of their devices comes first. Whoever loses the
+// first device keeps the account on the others, and cannot add to them.
+//
+// A new device is told of contacts once, when it is taken in; after that each
+// keeps a book of its own. It reads what is said from then on.
 //
 // A link is not signed. Whoever can change a link on its way can replace the
 // whole of it; comparing words catches that, and nothing else would.

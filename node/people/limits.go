@@ -21,6 +21,16 @@ const (
 	maxAddress   = 256
 	// maxDevices is how many devices of one contact are kept.
 	maxDevices = 8
+	// maxSiblings is how many devices an account may have beside this one, those
+	// removed among them.
+	maxSiblings = 32
+	// CodeLife is how long a new device waits to be taken into an account: time
+	// to carry a code from one to the other.
+	CodeLife = 10 * time.Minute
+	// maxAdopted is how many contacts go along to a new device; MaxAdoption, in
+	// bytes, is room for them with two places each.
+	maxAdopted  = 256
+	MaxAdoption = 1 << 20
 	// maxLink is the length of a link, in characters, and MaxMessage that of a
 	// hello or its answer, in bytes.
 	maxLink    = 4096

@@ -26,10 +26,12 @@ type Self struct {
 
 type selfRow struct {
 	Version uint8  `cbor:"1,keyasint"`
-	Account []byte `cbor:"2,keyasint"` // Ed25519 seeds
+	Account []byte `cbor:"2,keyasint"` // Ed25519 seeds; that of the account is on its first device alone
 	Device  []byte `cbor:"3,keyasint"`
 	Name    string `cbor:"4,keyasint"`
 	Created int64  `cbor:"5,keyasint"` // Unix seconds
+	// Certificate is the account's word for this device, where its key is elsewhere.
+	Certificate []byte `cbor:"6,keyasint,omitempty"`
 }
 
 const (
@@ -59,8 +61,19 @@ func OpenSelf(st *store.Store, e session.Engine, name string) (*Self, error) {
 			return nil, fmt.Errorf("the identity in this directory is of a version that this program does not know: %w", err)
 		}
 	}
-	s.id, err = session.NewIdentity(e, s.row.Account, s.row.Device, s.row.Name)
+	s.id, err = s.row.identity(e)
 	return s, err
+}
+
+// identity is what the row says in the words of sessions.
+func (r *selfRow) identity(e session.Engine) (session.Identity, error) {
+	if r.Account != nil {
+		return session.NewIdentity(e, r.Account, r.Device, r.Name)
+	}
+	id := session.Identity{Device: session.Device(e.Public(r.Device)), Certificate: r.Certificate, Secret: r.Device}
+	cert, err := session.ReadCertificate(e, r.Certificate, id.Device)
+	id.Account = cert.Account
+	return id, err
 }
 
 // Identity is what sessions act under.
@@ -85,6 +98,9 @@ func (s *Self) DeviceSeed() []byte { return s.row.Device }
 func (s *Self) Rename(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.row.Account == nil {
+		return ErrLinked
+	}
 	row := s.row
 	row.Name = name
 	id, err := session.NewIdentity(s.engine, row.Account, row.Device, name)
@@ -98,5 +114,6 @@ func (s *Self) Rename(name string) error {
 	return nil
 }
 
-// AccountSeed is the seed of the account's key. It is not to be kept.
+// AccountSeed is the seed of the account's key, or nil where it is on another
+// device. It is not to be kept.
 func (s *Self) AccountSeed() []byte { return s.row.Account }

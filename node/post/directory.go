@@ -136,11 +136,19 @@ func (o *Office) publish() {
 			o.log.Warn("this device's bundle could not be published", "err", err)
 			return
 		}
+		if !o.c.Self.Holds() { // the account's list is made where its key is
+			return
+		}
 		account, err := mls.ParseSigningKey(mls.X25519AES128SHA256Ed25519, o.c.Self.AccountSeed())
 		if err != nil {
 			return
 		}
 		list := record.Bundle{Devices: []record.Identity{record.Identity(o.owner.Key.Public())}}
+		for _, s := range o.c.Siblings.All() {
+			if !s.Removed {
+				list.Devices = append(list.Devices, record.Identity(s.ID))
+			}
+		}
 		if _, err := o.directory.Publish(ctx, account, list); err != nil {
 			o.log.Debug("the account's bundle is not with others yet", "err", err)
 		}

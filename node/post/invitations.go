@@ -99,6 +99,9 @@ func (o *Office) open(ctx context.Context, bearer session.Certificate, d deliver
 	if v.Inviter != (session.Account{}) { // who asked counts, not who brings it
 		from, name = v.Inviter, nameIn(&v, v.Inviter)
 	}
+	if from == o.c.Self.Identity().Account { // another device of mine asked for it
+		return deliveryHeld, o.node.Joined(s, fx, nil)
+	}
 	contact, known := o.c.Book.Contact(from)
 	switch {
 	case known && contact.State == people.Blocked:

@@ -52,6 +52,7 @@ type Config struct {
 	Node      Node
 	Engine    session.Engine
 	Self      *people.Self
+	Siblings  *people.Siblings
 	Book      *people.Book
 	Store     *store.Store
 	Journal   *journal.Journal

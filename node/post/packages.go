@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/covey-p2p/covey/discovery/record"
+	"github.com/covey-p2p/covey/node/mesh"
 	"github.com/covey-p2p/covey/node/people"
 	"github.com/covey-p2p/covey/node/session"
 	"github.com/covey-p2p/covey/node/store"
@@ -142,6 +143,12 @@ func (o *Office) Spend(used [][]byte) (rows []session.Row) {
 	return rows
 }
 
+// sibling reports whether a peer is another device of this account.
+func (o *Office) sibling(p peer.ID) bool {
+	d, ok := mesh.PublicOf(p)
+	return ok && o.c.Siblings.Is(d)
+}
+
 // fresh gives a key package to a peer that asks, now and then. Anybody may
 // ask: a package lets nobody do more than offer a Welcome, which waits for
 // consent and costs a stranger a stamp.
@@ -154,7 +161,7 @@ func (o *Office) fresh(_ context.Context, from peer.ID, id record.Identity) []by
 		return nil
 	}
 	o.mu.Lock()
-	soon := time.Since(o.asked[from]) < packageEvery
+	soon := time.Since(o.asked[from]) < packageEvery && !o.sibling(from) // which wants one for each group
 	full := len(o.given) >= maxPackages
 	o.asked[from] = time.Now()
 	o.mu.Unlock()

@@ -2,6 +2,7 @@ package post
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/covey-p2p/covey/discovery/record"
@@ -61,6 +62,18 @@ func (o *Office) seekDue() {
 	}
 }
 
+// PackageOf asks a device for a key package.
+func (o *Office) PackageOf(ctx context.Context, d session.Device) ([]byte, error) {
+	id, ok := mesh.PeerOf(d)
+	if !ok {
+		return nil, errors.New("no device has that key")
+	}
+	return o.c.Mesh.Ask(ctx, id, "kp", d[:], packageReply)
+}
+
+// Republish says anew which devices the account has.
+func (o *Office) Republish() { o.publish() }
+
 // find gets a key package of every device of an account: from devices that are
 // known and, unless all of them answer, through the DHT, whose walk takes longer
 // than all the rest. Each is checked to be the account's own.
@@ -86,10 +99,8 @@ func (o *Office) find(ctx context.Context, a session.Account) [][]byte {
 	}
 	known := o.node.DevicesOf(a)
 	for _, d := range known {
-		if id, ok := mesh.PeerOf(d); ok {
-			if kp, err := o.c.Mesh.Ask(ctx, id, "kp", d[:], packageReply); err == nil {
-				take(kp)
-			}
+		if kp, err := o.PackageOf(ctx, d); err == nil {
+			take(kp)
 		}
 	}
 	if o.directory != nil && (len(out) == 0 || len(out) < len(known)) {

@@ -94,6 +94,12 @@ func (s *Session) wish(ev Event) {
 	if s.wishes[in.ID] != nil {
 		return // asked before: one intent
 	}
+	if given := len(w.Packages); given > 0 && given <= maxPackages {
+		if w.Packages = s.packagesOf(in.Account, w.Packages); len(w.Packages) == 0 {
+			s.conclude(in.ID, w, StateDenied, "no key package that was given is of that account")
+			return
+		}
+	}
 	if s.meta.Status == statusStale {
 		s.conclude(in.ID, w, StateDenied, s.meta.Why)
 		return
@@ -121,7 +127,7 @@ func (s *Session) fetched(e Fetched) {
 			continue
 		}
 		w.Fetching = false
-		w.Packages = e.KeyPackages[:min(len(e.KeyPackages), maxPackages)]
+		w.Packages = s.packagesOf(e.Account, e.KeyPackages[:min(len(e.KeyPackages), maxPackages)])
 		s.pacing.packed = s.now
 		if len(w.Packages) == 0 {
 			s.conclude(id, w, StateExpired, "no key package of theirs could be found")
@@ -132,6 +138,22 @@ func (s *Session) fetched(e Fetched) {
 			s.reconsider(id, w, h)
 		}
 	}
+}
+
+// packagesOf leaves out the key packages that are not of an account: a commit
+// that adds one is refused by all, and with it whatever else it does.
+func (s *Session) packagesOf(a Account, packages [][]byte) (good [][]byte) {
+	for _, b := range packages {
+		l, err := s.cfg.Engine.ReadKeyPackage(b, s.wall)
+		if err == nil {
+			if c, err := s.certificate(l); err == nil && c.Account == a {
+				good = append(good, b)
+				continue
+			}
+		}
+		s.count(DropIntent)
+	}
+	return good
 }
 
 func (s *Session) saveWish(w *wish) { s.save(rowWish(w.Intent.ID), encode(w), EpochID{}) }

@@ -107,3 +107,20 @@ func TestWhoseDevice(t *testing.T) {
 		}
 	})
 }
+
+// A key package of another account is not committed, and holds up nothing.
+func TestInviteWithPackagesOfAnother(t *testing.T) {
+	eachEngine(t, func(t *testing.T, eng session.Engine) {
+		w := groupOn(t, eng, "alice", "bob")
+		phone, eve := w.add("phone", "alice"), w.add("eve", "eve")
+		w.step("alice", session.Invite{ID: intentOf("wrong"), Account: phone.id.Account, KeyPackages: [][]byte{eve.pack()}})
+		w.expectState("alice", "wrong", session.StateDenied)
+		w.step("alice", session.Invite{ID: intentOf("both"), Account: phone.id.Account, KeyPackages: [][]byte{eve.pack(), phone.pack()}})
+		w.run(20_000)
+		w.expectState("alice", "both", session.StateFinal)
+		w.agree("alice", "phone", "bob")
+		if eve.s != nil {
+			t.Error("eve came in")
+		}
+	})
+}

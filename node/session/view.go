@@ -54,6 +54,19 @@ func (s *Session) Agreement() (head EpochID, number uint64, agreed, of int) {
 	return h.id, h.number, agreed, of
 }
 
+// AccountOf finds whose a device of the group is.
+func (v *View) AccountOf(d Device) (Account, bool) {
+	for _, m := range v.Members {
+		if slices.ContainsFunc(m.Devices, func(p Place) bool { return p.Device == d }) {
+			return m.Account, true
+		}
+	}
+	return Account{}, false
+}
+
+// Has reports whether a device is in the group.
+func (v *View) Has(d Device) bool { _, in := v.AccountOf(d); return in }
+
 // Standing is whether this device takes part.
 type Standing uint8
 
