@@ -10,7 +10,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
-	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/covey-p2p/covey/node/api"
 	"github.com/covey-p2p/covey/node/mesh"
@@ -194,13 +193,13 @@ func (n *Node) acquaintances() map[peer.ID][]ma.Multiaddr {
 		}
 		for _, d := range c.Devices {
 			if id, ok := mesh.PeerOf(d.ID); ok {
-				out[id] = mesh.Addresses(d.Addresses)
+				out[id] = mesh.ReadAddresses(d.Addresses)
 			}
 		}
 	}
 	for _, s := range n.siblings.All() {
 		if id, ok := mesh.PeerOf(s.ID); ok && !s.Removed {
-			out[id] = mesh.Addresses(s.Addresses)
+			out[id] = mesh.ReadAddresses(s.Addresses)
 		}
 	}
 	for _, g := range n.list() {
@@ -220,41 +219,13 @@ func (n *Node) acquaintances() map[peer.ID][]ma.Multiaddr {
 }
 
 // ownAddresses are what others are told, those first that reach the furthest.
-func (n *Node) ownAddresses() [][]byte {
-	addrs := slices.Clone(n.mesh.Host().Addrs())
-	slices.SortStableFunc(addrs, func(a, b ma.Multiaddr) int { return reach(b) - reach(a) })
-	var out [][]byte
-	for _, a := range addrs {
-		out = append(out, a.Bytes())
-	}
-	return out
-}
+func (n *Node) ownAddresses() [][]byte { return n.mesh.Addresses() }
 
 // LinkAddresses are fewer, so that a link fits a code that a camera reads.
 func (n *Node) LinkAddresses() [][]byte {
 	all := n.ownAddresses()
 	return all[:min(len(all), maxLinkAddresses)]
 }
-
-// reach orders addresses by how far they reach; QUIC before TCP.
-func reach(a ma.Multiaddr) int {
-	r := 0
-	switch {
-	case isPublic(a):
-		r = 8
-	case !manet.IsIPLoopback(a):
-		r = 4
-	}
-	if _, err := a.ValueForProtocol(ma.P_QUIC_V1); err == nil {
-		r += 2
-	}
-	if _, err := a.ValueForProtocol(ma.P_IP4); err == nil {
-		r++
-	}
-	return r
-}
-
-func isPublic(a ma.Multiaddr) bool { return manet.IsPublicAddr(a) }
 
 // AccountOf finds whose a device is: in the book, else in a group.
 func (n *Node) AccountOf(d session.Device) (session.Account, bool) {

@@ -82,7 +82,7 @@ func (n *Node) find(ctx context.Context, p peer.ID) (peer.AddrInfo, error) {
 		if decode(b, &w) != nil || w.Version != wireVersion {
 			continue
 		}
-		if addrs := dialable(mesh.Addresses(w.Addresses)); len(addrs) > 0 {
+		if addrs := dialable(mesh.ReadAddresses(w.Addresses)); len(addrs) > 0 {
 			n.mesh.Host().Peerstore().AddAddrs(p, addrs, peerstore.RecentlyConnectedAddrTTL)
 			return peer.AddrInfo{ID: p, Addrs: addrs}, nil
 		}

@@ -83,7 +83,7 @@ func (b *Backend) AddContact(ctx context.Context, in api.NewContact) (api.Contac
 	n.Acquaint()
 	if id, ok := mesh.PeerOf(card.Device); ok {
 		n.Errand(func(ctx context.Context) { // a failure is retried whenever the device comes up
-			if err := n.Mesh().Connect(ctx, peer.AddrInfo{ID: id, Addrs: mesh.Addresses(card.Addresses)}); err != nil {
+			if err := n.Mesh().Connect(ctx, peer.AddrInfo{ID: id, Addrs: mesh.ReadAddresses(card.Addresses)}); err != nil {
 				return
 			}
 			n.SayHello(ctx, c, card.Device)

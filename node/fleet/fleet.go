@@ -172,7 +172,7 @@ func (f *Fleet) Adopt(ctx context.Context, c people.Code) (people.Sibling, error
 			a.Siblings = append(a.Siblings, s)
 		}
 	}
-	if err := f.c.Mesh.Connect(ctx, peer.AddrInfo{ID: id, Addrs: mesh.Addresses(c.Addresses)}); err != nil {
+	if err := f.c.Mesh.Connect(ctx, peer.AddrInfo{ID: id, Addrs: mesh.ReadAddresses(c.Addresses)}); err != nil {
 		return people.Sibling{}, api.NewError(api.CodeNotReady, "The new device cannot be reached.", "Leave `covey device link` running there, and both on one network or on the open one.")
 	}
 	reply, err := f.c.Mesh.Ask(ctx, id, "adopt", a.Encode(), 8)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
-	ma "github.com/multiformats/go-multiaddr"
 )
 
 // A host's identity is an Ed25519 key; its peer id follows from the public half
@@ -38,15 +37,4 @@ func PublicOf(p peer.ID) (public [32]byte, ok bool) {
 		return public, false
 	}
 	return [32]byte(raw), true
-}
-
-// Addresses reads multiaddresses; what is none is left out.
-func Addresses(raw [][]byte) []ma.Multiaddr {
-	var out []ma.Multiaddr
-	for _, b := range raw {
-		if a, err := ma.NewMultiaddrBytes(b); err == nil {
-			out = append(out, a)
-		}
-	}
-	return out
 }
