@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"time"
@@ -257,7 +258,7 @@ func (g *Group) delivery(n session.Notice, moved map[session.IntentID]*Mine, not
 	text := ""
 	switch n.State {
 	case session.StateQueued:
-		m.State, text = api.Queued, "Queued; nobody else has it yet."
+		m.State, text = api.Queued, api.Sentence(cmp.Or(n.Reason, "queued; nobody else has it yet"))
 		m.People = len(g.View().Members) - 1
 	case session.StateHanded:
 		m.State, m.Peers, text = api.Handed, n.Count, fmt.Sprintf("Handed to %d peers.", n.Count)

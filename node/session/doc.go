@@ -26,7 +26,7 @@
 // leaves the outbox when every device has it or when its epoch is beyond any
 // fork's reach. If its epoch loses instead, it is protected again under the
 // head, under the same MessageID, unless somebody would read it whom the lost
-// branch had taken out (the audience guard, retain.go).
+// branch had taken out (the audience guard, guard.go).
 //
 // Read (read.go): a face that has shown messages to a person who wants their
 // authors to know names them in a Read; a second later each author is told of its

@@ -139,6 +139,10 @@ const (
 	// welcomeAgain is the wait before a Welcome is sent a second time; each
 	// further wait is twice as long. The driver keeps a copy for who is away.
 	welcomeAgain = Time(10_000)
+	// guardHold is how long a message that the audience guard holds back waits
+	// for somebody to ask for the removal again before its author is told: two
+	// sides that meet have compared logs by then.
+	guardHold = 30_000
 	// removalHold is how long what I send waits for a removal I asked for.
 	removalHold = 10_000
 )

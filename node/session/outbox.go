@@ -23,9 +23,11 @@ type sent struct {
 	Seq   uint64          `cbor:"8,keyasint"` // order among mine
 	Got   map[Device]bool `cbor:"9,keyasint,omitempty"`
 	Of    int             `cbor:"10,keyasint"`
-	// For the audience guard (retain.go): the head it was written or last
+	// For the audience guard (guard.go): the head it was written or last
 	// protected under, and, of the branches it lost, whom they had removed.
 	Under  EpochID   `cbor:"12,keyasint"`
+	Parted EpochID   `cbor:"17,keyasint"`           // where the branch parted that had removed them
+	Since  Time      `cbor:"18,keyasint,omitempty"` // Held
 	Held   bool      `cbor:"15,keyasint,omitempty"` // by the audience guard, and said so
 	Shut   []Account `cbor:"11,keyasint,omitempty"`
 	At     Time      `cbor:"14,keyasint"` // last protected
@@ -79,12 +81,7 @@ func (s *Session) flushOutbox() {
 	for _, id := range s.outOrder(func(m *sent) bool { return m.Epoch == EpochID{} }) {
 		m := s.outbox[id]
 		if !s.audible(m, h) {
-			if !m.Held {
-				m.Held, m.State = true, StateQueued // and will be handed on anew
-				s.saveSent(id, m)
-				s.notify(Notice{Kind: NoticeSent, ID: m.ID, Message: id, State: StateQueued,
-					Reason: "held back: somebody would read it who had been removed when it was written"})
-			}
+			s.holdBack(id, m, h)
 			continue
 		}
 		if flushed >= flushBytes {

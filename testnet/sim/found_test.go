@@ -39,8 +39,8 @@ func TestFound(t *testing.T) {
 // shortest script no longer meets the same luck, the whole one may.
 func TestSeedsThatFailed(t *testing.T) {
 	for _, seed := range []uint64{
-		2160, 2194, 2400, 2568, 3191, 3394, 3906, 4455, 4536, 4676, 4816, 5021, 5596, 5825,
-		6352, 6385, 6878, 7085, 7403, 7457, 8006, 8183, 8426, 8503, 9080, 9583, 9853, 15856, 19195,
+		180, 2160, 2194, 2400, 2568, 3191, 3394, 3906, 4455, 4536, 4676, 4816, 5021, 5596, 5825,
+		6352, 6385, 6878, 7085, 7403, 7457, 8006, 8183, 8426, 8503, 9080, 9583, 9853, 15856, 19195, 24699,
 	} {
 		if _, how := runMixed(seed, Mixed(seed)); how != "" {
 			t.Errorf("seed %d: %s", seed, how)

@@ -101,6 +101,8 @@ type intent struct {
 	state string
 	ended bool
 	open  bool // ended only because a crash came before an answer
+	// returned: it was accepted, and denied later.
+	returned bool
 }
 
 // Report records that an invariant broke which the harness itself watches.

@@ -123,6 +123,10 @@ func TestEachCheckCanFail(t *testing.T) {
 			b.Moved(1, "room", "alice", "1", check.Denied)
 			b.Moved(2, "room", "alice", "1", check.Landed)
 		}},
+		{"I9", "gives back", func(b *check.Book) {
+			say(b, nil)
+			b.Moved(2, "room", "alice", "0", check.Denied)
+		}},
 		{"I9", "still", func(b *check.Book) {
 			b.Asked("room", "alice", "1", "remove")
 			b.Moved(1, "room", "alice", "1", check.Bound)

@@ -131,6 +131,7 @@ func (b *Book) Moved(at time.Duration, group, device, id, state string) {
 	if i.ended && state != i.state {
 		b.broke(at, "I9", group, device, "%s went from %s to %s: the first was its end", i.what, i.state, state)
 	}
+	i.returned = i.returned || state == Denied && i.state != ""
 	i.state = state
 	switch state {
 	case Final, Superseded, Denied, Expired:

@@ -98,6 +98,9 @@ func (b *Book) Delivered(at time.Duration, part func(device string) int) {
 		for _, body := range g.order {
 			t := g.texts[body]
 			sender := g.members[t.device]
+			if i := sender.intents[t.id]; i != nil && i.returned && !sender.liar && !slices.ContainsFunc(b.Roster(sender.at), t.notFor) {
+				b.broke(at, "I9", name, t.device, "gives back %q, though nobody is there whom it was not for", body)
+			}
 			if !sender.promised(t) || sender.liar || sender.gone || sender.at == "" {
 				continue
 			}
@@ -109,6 +112,12 @@ func (b *Book) Delivered(at time.Duration, part func(device string) int) {
 			}
 		}
 	}
+}
+
+// notFor says that a text was not for an account: it was out of the group when
+// the text was written, or when it left.
+func (t *text) notFor(account string) bool {
+	return !slices.Contains(t.audience, account) || slices.Contains(t.excluded, account)
 }
 
 // promised says that a device accepted a text and did not take that back.
