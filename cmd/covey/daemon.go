@@ -101,6 +101,10 @@ func (a *app) daemonStart(cmd *cobra.Command, name string) error {
 		return err
 	}
 	defer log.Close()
+	since, err := log.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -122,7 +126,7 @@ func (a *app) daemonStart(cmd *cobra.Command, name string) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- child.Wait() }() // ends with the daemon or with this process
-	status, err := a.await(cmd.Context(), ended)
+	status, err := a.await(cmd.Context(), ended, since)
 	if err != nil {
 		return err
 	}
@@ -132,7 +136,7 @@ func (a *app) daemonStart(cmd *cobra.Command, name string) error {
 }
 
 // await waits until a daemon that was started answers.
-func (a *app) await(ctx context.Context, ended <-chan error) (api.Status, error) {
+func (a *app) await(ctx context.Context, ended <-chan error, since int64) (api.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
 	for {
@@ -140,8 +144,8 @@ func (a *app) await(ctx context.Context, ended <-chan error) (api.Status, error)
 			return status, nil
 		}
 		select {
-		case <-ended:
-			return api.Status{}, api.NewError(api.CodeInternal, "The node ended right after its start. It wrote: "+lastLine(a.logFile()), "`covey daemon logs` shows the rest.")
+		case err := <-ended:
+			return api.Status{}, lastWords(a.logFile(), since, err)
 		case <-ctx.Done():
 			return api.Status{}, api.NewError(api.CodeNotReady, fmt.Sprintf("The node has not answered within %s.", startWait), "`covey daemon logs` says what it does.")
 		case <-time.After(50 * time.Millisecond):
@@ -149,20 +153,34 @@ func (a *app) await(ctx context.Context, ended <-chan error) (api.Status, error)
 	}
 }
 
-func lastLine(path string) string {
-	f, err := os.Open(path)
-	if err != nil {
-		return "nothing"
-	}
-	defer f.Close()
-	last := "nothing"
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		if t := lines.Text(); t != "" {
-			last = t
+// lastWords are what a node that ended right after its start complained of, in its
+// log from an offset on; its exit code says of what kind that is.
+func lastWords(log string, since int64, ended error) error {
+	e := api.NewError(api.CodeInternal, "The node ended right after its start.", "`covey daemon logs` shows what it wrote.")
+	if exit, ok := errors.AsType[*exec.ExitError](ended); ok {
+		for _, code := range []api.Code{api.CodeUsage, api.CodeDenied, api.CodeNotFound} {
+			if exitCodes[code] == exit.ExitCode() {
+				e.Code = code
+			}
 		}
 	}
-	return last
+	f, err := os.Open(log)
+	if err != nil {
+		return e
+	}
+	defer f.Close()
+	if _, err := f.Seek(since, io.SeekStart); err != nil {
+		return e
+	}
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if message, ok := strings.CutPrefix(lines.Text(), "covey: "); ok {
+			e.Message, e.Hint = message, ""
+		} else if hint, ok := strings.CutPrefix(lines.Text(), "       "); ok {
+			e.Hint = hint
+		}
+	}
+	return e
 }
 
 func (a *app) daemonStop(ctx context.Context) error {

@@ -35,26 +35,16 @@ const (
 	exitInterrupted = 130
 )
 
-func exitCode(err error) int {
-	switch api.AsError(err).Code {
-	case api.CodeUsage, api.CodeAmbiguous, api.CodeTooLarge:
-		return exitUsage
-	case api.CodeNoDaemon:
-		return exitNoDaemon
-	case api.CodeDenied, api.CodeStranger, api.CodeExpired:
-		return exitDenied
-	case api.CodeNotFound:
-		return exitNotFound
-	case api.CodeWait:
-		return exitWait
-	case api.CodeLostRace:
-		return exitLostRace
-	case api.CodePartial:
-		return exitPartial
-	case api.CodeAlarm:
-		return exitAlarm
-	case codeProblems:
-		return exitProblems
+// exitCodes are those of the kinds of errors that have one of their own.
+var exitCodes = map[api.Code]int{
+	api.CodeUsage: exitUsage, api.CodeAmbiguous: exitUsage, api.CodeTooLarge: exitUsage, api.CodeNoDaemon: exitNoDaemon,
+	api.CodeDenied: exitDenied, api.CodeStranger: exitDenied, api.CodeExpired: exitDenied, api.CodeNotFound: exitNotFound,
+	api.CodeWait: exitWait, api.CodeLostRace: exitLostRace, api.CodePartial: exitPartial, api.CodeAlarm: exitAlarm, codeProblems: exitProblems,
+}
+
+func exitCode(e *api.Error) int {
+	if code, ok := exitCodes[e.Code]; ok {
+		return code
 	}
 	return exitError
 }
@@ -64,6 +54,7 @@ const codeProblems api.Code = "problems"
 
 // complain says what went wrong: a sentence and what to do, or JSON.
 func (a *app) complain(e *api.Error) {
+	e.Hint = a.aimed(e.Hint)
 	if a.json {
 		b, _ := json.Marshal(e)
 		fmt.Fprintln(a.err, string(b))
@@ -71,7 +62,7 @@ func (a *app) complain(e *api.Error) {
 	}
 	fmt.Fprintf(a.err, "covey: %s\n", tui.Visible(e.Message))
 	if e.Hint != "" {
-		fmt.Fprintf(a.err, "       %s\n", tui.Visible(a.aimed(e.Hint)))
+		fmt.Fprintf(a.err, "       %s\n", tui.Visible(e.Hint))
 	}
 }
 
@@ -124,7 +115,7 @@ func named(err error) *api.Error {
 	case errors.Is(err, store.ErrWrongKey), errors.Is(err, store.ErrNoKey):
 		return api.NewError(api.CodeStorage, api.Sentence(err.Error()), "`covey config show` says where the key is looked for.")
 	case errors.Is(err, store.ErrFull):
-		return api.NewError(api.CodeStorage, api.Sentence(err.Error()), "Make room; nothing was lost.")
+		return api.NewError(api.CodeStorage, api.Sentence(err.Error()), "Then start it again.")
 	case errors.Is(err, store.ErrNewerFormat):
 		return api.NewError(api.CodeVersion, api.Sentence(err.Error()), "Use the version of covey that wrote it.")
 	case errors.Is(err, store.ErrTorn), errors.Is(err, store.ErrCorrupt):

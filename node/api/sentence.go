@@ -40,7 +40,7 @@ func Quote(s string) string {
 // shell: names are chosen by others, and must not be able to say more there.
 func Word(name string) string {
 	plain := func(r rune) bool {
-		return r == '-' || r == '_' || r == '.' || unicode.IsLetter(r) || unicode.IsDigit(r)
+		return strings.ContainsRune("-_./:@,+", r) || unicode.IsLetter(r) || unicode.IsDigit(r)
 	}
 	if name != "" && name[0] != '-' && !strings.ContainsFunc(name, func(r rune) bool { return !plain(r) }) {
 		return name
