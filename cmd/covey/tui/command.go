@@ -216,7 +216,7 @@ func answer(yes bool) func(*desk, []string) job {
 func accept(d *desk, a []string) job {
 	c := d.client
 	return func(ctx context.Context) apply {
-		g, err := c.Accept(ctx, a[0])
+		g, err := c.Accept(ctx, strings.Join(a, " "))
 		if err != nil {
 			return failed(err)
 		}
@@ -227,7 +227,7 @@ func accept(d *desk, a []string) job {
 func decline(d *desk, a []string) job {
 	c := d.client
 	return func(ctx context.Context) apply {
-		if err := c.Decline(ctx, a[0]); err != nil {
+		if err := c.Decline(ctx, strings.Join(a, " ")); err != nil {
 			return failed(err)
 		}
 		return func(d *desk) job { return d.refresh() }
@@ -292,7 +292,7 @@ func react(d *desk, a []string) job {
 }
 
 func why(d *desk, a []string) job {
-	c, group, ref := d.client, d.open.ID, strings.Join(a, "")
+	c, group, ref := d.client, d.open.ID, strings.Join(a, " ")
 	return func(ctx context.Context) apply {
 		w, err := c.Why(ctx, group, ref)
 		if err != nil {

@@ -82,21 +82,31 @@ func (d *desk) refresh() job {
 
 // waiting lists invitations and requests, with the command that answers each.
 func waiting(ctx context.Context, c *api.Client) []string {
-	var asks []string
 	invitations, err := c.Invitations(ctx)
 	if err != nil {
 		return []string{api.AsError(err).Error()}
+	}
+	contacts, err := c.Contacts(ctx)
+	if err != nil {
+		return append(asking(invitations, nil), api.AsError(err).Error())
+	}
+	return asking(invitations, contacts)
+}
+
+func asking(invitations []api.Invitation, contacts []api.Contact) (asks []string) {
+	var groups, people []string
+	for _, i := range invitations {
+		groups = append(groups, i.Name)
+	}
+	for _, k := range contacts {
+		people = append(people, k.Name)
 	}
 	for _, i := range invitations {
 		who := name(i.FromName)
 		if i.Stranger {
 			who += " (nobody you know)"
 		}
-		asks = append(asks, who+" invites you to "+name(i.Name)+": /accept "+i.ID[:min(8, len(i.ID))])
-	}
-	contacts, err := c.Contacts(ctx)
-	if err != nil {
-		return append(asks, api.AsError(err).Error())
+		asks = append(asks, who+" invites you to "+name(i.Name)+": /accept "+typed(i.Name, i.ID, groups))
 	}
 	for _, k := range contacts {
 		if k.State == api.ContactRequest {
@@ -104,10 +114,25 @@ func waiting(ctx context.Context, c *api.Client) []string {
 			if k.Hello != "" {
 				ask += " (“" + name(k.Hello) + "”)"
 			}
-			asks = append(asks, ask+": /yes "+k.Account[:min(8, len(k.Account))])
+			asks = append(asks, ask+": /yes "+typed(k.Name, k.Account, people))
 		}
 	}
 	return asks
+}
+
+// typed is what somebody types to mean one of several: its name, or, where that is
+// also another's or is not seen as it is, the beginning of its id.
+func typed(called, id string, all []string) string {
+	same := 0
+	for _, other := range all {
+		if strings.EqualFold(other, called) {
+			same++
+		}
+	}
+	if same == 1 && called != "" && name(called) == called {
+		return called
+	}
+	return id[:min(8, len(id))]
 }
 
 // enter opens a group.

@@ -39,7 +39,7 @@ func scene() *model {
 	d.note(api.Event{Type: api.EventFork, At: at, Text: "Two commits raced; Bob's won, yours was made again on top of it."})
 	d.note(api.Event{Type: api.EventMember, At: at, Text: "Carol's device was added by Bob."})
 	d.add(api.Message{ID: "m4", Name: "Eve", Kind: "text", Text: "\x1b]0;owned\a\u202e", Sent: at, Orphan: true})
-	d.asks = []string{"Dan invites you to chess: /accept 1234abcd"}
+	d.asks = asking([]api.Invitation{{ID: "1234abcd5678", Name: "chess", FromName: "Dan"}}, nil)
 	return m
 }
 
@@ -229,5 +229,30 @@ func TestLinesAreBounded(t *testing.T) {
 		if d.lines[i].message.ID != id {
 			t.Fatalf("%s points at %s", id, d.lines[i].message.ID)
 		}
+	}
+}
+
+// TestAsking says what to type for each that waits: its name, where that means one.
+func TestAsking(t *testing.T) {
+	got := asking([]api.Invitation{
+		{ID: "11111111aaaa", Name: "book club", FromName: "Dan"},
+		{ID: "22222222aaaa", Name: "Chess", FromName: "Dan"},
+		{ID: "33333333aaaa", Name: "chess", FromName: "Eve\x1b", Stranger: true},
+		{ID: "44444444aaaa", Name: "a\x1b[2Jb", FromName: "Dan"},
+	}, []api.Contact{
+		{Account: "55555555aaaa", Name: "Fay B.", State: api.ContactRequest, Hello: "it is me"},
+		{Account: "66666666aaaa", Name: "Dan", State: api.ContactKnown},
+		{Account: "77777777aaaa", Name: "dan", State: api.ContactRequest},
+	})
+	want := []string{
+		"Dan invites you to book club: /accept book club",
+		"Dan invites you to Chess: /accept 22222222",
+		"Eve\\u001b (nobody you know) invites you to chess: /accept 33333333",
+		"Dan invites you to a\\u001b[2Jb: /accept 44444444",
+		"Fay B. would like to be a contact (“it is me”): /yes Fay B.",
+		"dan would like to be a contact: /yes 77777777",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("it says\n%s\nand not\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
