@@ -87,7 +87,7 @@ func (a *app) benchNode() *cobra.Command {
 	f.IntVar(&o.Messages, "messages", 50, "messages a round of latency")
 	f.IntSliceVar(&o.Sizes, "sizes", []int{2, 10, 30}, "nodes of the groups whose latency is taken")
 	f.IntVar(&o.Burst, "burst", 1000, "messages a round of throughput")
-	f.IntVar(&o.Missed, "missed", 4_000, "messages to catch up with; below the 4,096 that one sender keeps for who is away")
+	f.IntVar(&o.Missed, "missed", 10_000, "messages of four senders to catch up with; each keeps 4,096 for who is away")
 	f.IntVar(&o.Idle, "idle", 10, "daemons whose memory and idle CPU are taken")
 	return c
 }

@@ -88,26 +88,11 @@ func (r *runner) gossip(count int) error {
 	if err := r.connected(meshes); err != nil {
 		return err
 	}
-	var half, most []float64
-	for range r.Rounds {
-		for range r.Messages {
-			data := make([]byte, envelope)
-			rand.Read(data)
-			binary.BigEndian.PutUint64(data, uint64(time.Since(began)))
-			if _, err := meshes[0].Publish(r.ctx, topic, data); err != nil {
-				return err
-			}
-			if err := pause(r.ctx, pace); err != nil {
-				return err
-			}
-		}
-		all, err := in.take(r.ctx, r.Messages*(count-1))
-		if err != nil {
-			return err
-		}
-		half, most = append(half, quantile(all, .5)), append(most, quantile(all, .99))
-	}
-	r.row("gossip alone, p50", count, r.Messages*(count-1), "ms", half)
-	r.row("gossip alone, p99", count, r.Messages*(count-1), "ms", most)
-	return nil
+	return r.delays("gossip alone", count, in, func(int, int) error {
+		data := make([]byte, envelope)
+		rand.Read(data)
+		binary.BigEndian.PutUint64(data, uint64(time.Since(began)))
+		_, err := meshes[0].Publish(r.ctx, topic, data)
+		return err
+	})
 }

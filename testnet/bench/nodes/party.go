@@ -20,6 +20,8 @@ const (
 	pace = 100 * time.Millisecond
 	// callers send at once when throughput is taken.
 	callers = 16
+	// speakers talk while somebody is away.
+	speakers = 4
 	// group is what the group is called.
 	group = "room"
 )
@@ -70,6 +72,21 @@ func (r *runner) gather(count int) (_ *party, err error) {
 		}
 	}
 	return p, p.until("contacts", func() bool { return len(p.nodes[0].Book().Contacts()) == count-1 })
+}
+
+// together measures a group of so many nodes, whose events are listened to.
+func (r *runner) together(count int, measure func(context.Context, *party, *inbox) error) error {
+	p, err := r.gather(count)
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	if err := p.open(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(r.ctx)
+	defer cancel()
+	return measure(ctx, p, p.listen(ctx))
 }
 
 // open makes the group and waits until all are in it and see each other.
@@ -164,59 +181,60 @@ func (in *inbox) take(ctx context.Context, count int) ([]time.Duration, error) {
 	return out, nil
 }
 
-func (p *party) say(ctx context.Context, in *inbox, text string) error {
+// say has a node send a text.
+func (p *party) say(ctx context.Context, from int, in *inbox, text string) error {
 	if in != nil {
 		in.sent.Store(text, time.Now())
 	}
-	_, err := p.apis[0].Send(ctx, api.NewKey(), group, api.NewMessage{Text: text})
+	_, err := p.apis[from].Send(ctx, api.NewKey(), group, api.NewMessage{Text: text})
 	return err
 }
 
 // latency is from Send to the other nodes' event, ten messages a second.
 func (r *runner) latency(count int) error {
-	p, err := r.gather(count)
-	if err != nil {
-		return err
-	}
-	defer p.stop()
-	if err := p.open(); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(r.ctx)
-	defer cancel()
-	in := p.listen(ctx)
+	return r.together(count, func(ctx context.Context, p *party, in *inbox) error {
+		return r.delays("message", count, in, func(round, i int) error {
+			return p.say(ctx, 0, in, fmt.Sprint("round ", round, " message ", i))
+		})
+	})
+}
+
+// delays gives a message every pace and takes how long each needed to the
+// others.
+func (r *runner) delays(what string, count int, in *inbox, say func(round, i int) error) error {
 	var half, most []float64
 	for round := range r.Rounds {
 		for i := range r.Messages {
-			if err := p.say(ctx, in, fmt.Sprint("round ", round, " message ", i)); err != nil {
+			if err := say(round, i); err != nil {
 				return err
 			}
-			if err := pause(ctx, pace); err != nil {
+			if err := pause(r.ctx, pace); err != nil {
 				return err
 			}
 		}
-		all, err := in.take(ctx, r.Messages*(count-1))
+		all, err := in.take(r.ctx, r.Messages*(count-1))
 		if err != nil {
 			return err
 		}
 		half, most = append(half, quantile(all, .5)), append(most, quantile(all, .99))
 	}
-	r.row("message, p50", count, r.Messages*(count-1), "ms", half)
-	r.row("message, p99", count, r.Messages*(count-1), "ms", most)
+	r.row(what+", p50", count, r.Messages*(count-1), "ms", half)
+	r.row(what+", p99", count, r.Messages*(count-1), "ms", most)
 	return nil
 }
 
-// burst sends from many callers at once.
-func (p *party) burst(ctx context.Context, in *inbox, count int, name string) error {
+// burst sends from many callers at once, by each of the first so many nodes in
+// turn.
+func (p *party) burst(ctx context.Context, senders int, in *inbox, count int, name string) error {
 	errs := make([]error, callers)
 	var all sync.WaitGroup
 	for c := range callers {
 		all.Go(func() {
 			for i := c; i < count && errs[c] == nil; i += callers {
-				err := p.say(ctx, in, fmt.Sprint(name, i))
+				err := p.say(ctx, i%senders, in, fmt.Sprint(name, i))
 				for busy(err) && ctx.Err() == nil { // told to wait: not dropped
 					time.Sleep(5 * time.Millisecond)
-					err = p.say(ctx, in, fmt.Sprint(name, i))
+					err = p.say(ctx, i%senders, in, fmt.Sprint(name, i))
 				}
 				errs[c] = err
 			}
@@ -234,33 +252,23 @@ func busy(err error) bool {
 
 // throughput is as fast as one node takes messages, until the others have all.
 func (r *runner) throughput() error {
-	count := r.Crowd
-	p, err := r.gather(count)
-	if err != nil {
-		return err
-	}
-	defer p.stop()
-	if err := p.open(); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(r.ctx)
-	defer cancel()
-	in := p.listen(ctx)
-	var rate, lost []float64
-	for round := range r.Rounds {
-		before, began := p.drops(), time.Now()
-		if err := p.burst(ctx, in, r.Burst, fmt.Sprint("round ", round, " message ")); err != nil {
-			return err
+	return r.together(r.Crowd, func(ctx context.Context, p *party, in *inbox) error {
+		var rate, lost []float64
+		for round := range r.Rounds {
+			before, began := p.drops(), time.Now()
+			if err := p.burst(ctx, 1, in, r.Burst, fmt.Sprint("round ", round, " message ")); err != nil {
+				return err
+			}
+			if _, err := in.take(ctx, r.Burst*(r.Crowd-1)); err != nil {
+				return err
+			}
+			rate = append(rate, float64(r.Burst)/time.Since(began).Seconds())
+			lost = append(lost, float64(p.drops()-before))
 		}
-		if _, err := in.take(ctx, r.Burst*(count-1)); err != nil {
-			return err
-		}
-		rate = append(rate, float64(r.Burst)/time.Since(began).Seconds())
-		lost = append(lost, float64(p.drops()-before))
-	}
-	r.row("messages sustained", count, r.Burst, "1/s", rate)
-	r.row("gossip dropped meanwhile", count, r.Burst*(count-1), "messages", lost)
-	return nil
+		r.row("messages sustained", r.Crowd, r.Burst, "1/s", rate)
+		r.row("gossip dropped meanwhile", r.Crowd, r.Burst*(r.Crowd-1), "messages", lost)
+		return nil
+	})
 }
 
 // drops is what gossip dropped, which the exchange of logs brings back.
@@ -287,7 +295,7 @@ func (r *runner) invitation() error {
 			err = p.until("membership", func() bool { g, err := p.apis[0].Group(r.ctx, group); return err == nil && g.Members == 2 })
 		}
 		if err == nil {
-			err = p.say(r.ctx, nil, "welcome")
+			err = p.say(r.ctx, 0, nil, "welcome")
 		}
 		if err == nil {
 			err = p.until("first message", func() bool { g, err := p.apis[1].Group(r.ctx, group); return err == nil && g.Seq > 0 })
@@ -302,9 +310,12 @@ func (r *runner) invitation() error {
 	return nil
 }
 
-// catchUp is from the start of a node that was away until it has all.
+// catchUp is from the start of a node that was away until it can read all that
+// the others have said: several, as one keeps only so much for those who are
+// away.
 func (r *runner) catchUp() error {
-	p, err := r.gather(2)
+	const away = speakers
+	p, err := r.gather(speakers + 1)
 	if err != nil {
 		return err
 	}
@@ -312,28 +323,33 @@ func (r *runner) catchUp() error {
 	if err := p.open(); err != nil {
 		return err
 	}
+	has := func(i int, seq uint64) func() bool {
+		return func() bool { g, err := p.apis[i].Group(r.ctx, group); return err == nil && g.Seq == seq }
+	}
 	var took []float64
 	for round := range r.Rounds {
-		if err := p.nodes[1].Stop(); err != nil {
+		if err := p.nodes[away].Stop(); err != nil {
 			return err
 		}
-		if err := p.burst(r.ctx, nil, r.Missed, fmt.Sprint("missed ", round, " message ")); err != nil {
+		if err := p.burst(r.ctx, speakers, nil, r.Missed, fmt.Sprint("missed ", round, " message ")); err != nil {
 			return err
 		}
-		want, err := p.apis[0].Group(r.ctx, group)
-		if err != nil {
-			return err
+		all := uint64((round + 1) * r.Missed)
+		for i := range speakers {
+			if err := p.until("exchange", has(i, all)); err != nil {
+				return err
+			}
 		}
 		began := time.Now()
-		if err := p.start(1); err != nil {
+		if err := p.start(away); err != nil {
 			return err
 		}
-		if err := p.until("catching up", func() bool { g, err := p.apis[1].Group(r.ctx, group); return err == nil && g.Seq == want.Seq }); err != nil {
+		if err := p.until("catching up", has(away, all)); err != nil {
 			return err
 		}
 		took = append(took, time.Since(began).Seconds())
 	}
-	r.row("caught up after its start", 2, r.Missed, "s", took)
+	r.row("caught up after its start", speakers+1, r.Missed, "s", took)
 	return nil
 }
 

@@ -33,7 +33,7 @@ func (o *Options) defaults() {
 	}
 	set(&o.Rounds, 3)
 	set(&o.Messages, 50)
-	set(&o.Missed, 4_000)
+	set(&o.Missed, 10_000)
 	set(&o.Burst, 1000)
 	set(&o.Idle, 10)
 	set(&o.Crowd, 10)
