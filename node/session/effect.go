@@ -21,6 +21,8 @@ type Effects struct {
 	Direct []Direct
 	// Fetch asks for fresh key packages; a Fetched answers.
 	Fetch []Fetch
+	// Blame are peers that sent what no member sends, once for each such thing.
+	Blame []Peer
 	// Notify tells the faces, in order.
 	Notify []Notice
 	// Wake asks for a Tick at or soon after this time; zero asks for none.

@@ -142,6 +142,9 @@ func (s *Session) frame(e Frame) {
 	f, envelopes, ok := readFrame(e.Bytes)
 	if !ok || !s.heeds(e.Device) {
 		s.count(DropFrame)
+		if !ok {
+			s.blame(e.From)
+		}
 		return
 	}
 	p := s.peers[e.From]
@@ -152,6 +155,9 @@ func (s *Session) frame(e Frame) {
 		}
 	}
 	for _, raw := range envelopes {
+		if _, ok := parseEnvelope(raw); !ok {
+			s.blame(e.From)
+		}
 		s.receive(e.From, raw)
 	}
 	set, upTo := s.logFor(e.Device)
@@ -167,6 +173,7 @@ func (s *Session) frame(e Frame) {
 			answer, theirs, mine, err := set.Respond(f.Offer)
 			if err != nil {
 				s.count(DropFrame)
+				s.blame(e.From)
 				return
 			}
 			reply.Offer, reply.More = answer, true
@@ -178,6 +185,10 @@ func (s *Session) frame(e Frame) {
 	s.order(have)
 	s.sync(e.From, &reply, have)
 }
+
+// blame is for what cannot be read at all. What can be read and does not hold may
+// have come from somebody who has no key for it and only passes it on.
+func (s *Session) blame(p Peer) { s.fx.Blame = append(s.fx.Blame, p) }
 
 func asEnvelopes(ids [][32]byte) []EnvelopeID {
 	out := make([]EnvelopeID, len(ids))
