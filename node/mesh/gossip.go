@@ -35,7 +35,7 @@ type gossip struct {
 	heard  map[peer.ID]map[string]bool // what peers subscribed to, of our topics
 	rates  map[peer.ID]*rate.Limiter
 	scores map[peer.ID]float64 // as pubsub last told
-	blames map[peer.ID]float64 // for what came beside gossip
+	blames map[peer.ID]float64 // for bad frames, and for too much
 }
 
 type topic struct {
@@ -221,6 +221,7 @@ func (g *gossip) validate(name string, from peer.ID, data []byte) pubsub.Validat
 	}
 	if !g.allow(from) {
 		g.m.trace.count("gossip over rate")
+		g.blame(from, blamePerFlood)
 		g.m.handler.Lost(name)
 		return pubsub.ValidationIgnore
 	}
@@ -274,10 +275,12 @@ func (g *gossip) appScore(p peer.ID) float64 {
 
 // Blame lowers a peer's standing for a frame that no honest peer would send:
 // three in a row, and it is not published to. It fades within minutes.
-func (m *Mesh) Blame(p peer.ID) {
-	m.gossip.mu.Lock()
-	defer m.gossip.mu.Unlock()
-	m.gossip.blames[p] = min(m.gossip.blames[p]+blamePerFrame, blameMost)
+func (m *Mesh) Blame(p peer.ID) { m.gossip.blame(p, blamePerFrame) }
+
+func (g *gossip) blame(p peer.ID, much float64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.blames[p] = min(g.blames[p]+much, blameMost)
 }
 
 // inspect keeps the scores that pubsub computes.

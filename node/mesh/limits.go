@@ -75,9 +75,11 @@ const (
 	dialTimeout = 10 * time.Second
 	// strangerScore lies below the publish threshold and above the graylist.
 	strangerScore = -150
-	// blamePerFrame is what a malformed frame costs, blameMost how low that goes,
-	// above the graylist too, and blameFades what is left of it after 10 s.
+	// blamePerFrame is what a malformed frame costs, blamePerFlood a message over
+	// gossipRate, blameMost how low that goes, above the graylist too, and blameFades
+	// what is left of it after 10 s.
 	blamePerFrame    = 50
+	blamePerFlood    = 1
 	blameMost        = 180
 	blameFades       = .9
 	publishThreshold = -100

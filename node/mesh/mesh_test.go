@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	"golang.org/x/time/rate"
 
 	"github.com/covey-p2p/covey/node/mesh/simlink"
 )
@@ -392,6 +394,54 @@ func TestGarbageIsScoredDown(t *testing.T) {
 		time.Sleep(time.Second)
 		if got := w.ears[0].heard(); !slices.Equal(got, []string{"room: still here"}) {
 			t.Errorf("heard %q", got)
+		}
+	})
+}
+
+// Who floods is counted and published to no more; what others say comes through.
+func TestFloodIsBoundedAndScoredDown(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 3, nil)
+		for i := range 3 {
+			w.know(i, 0, 1, 2)
+			w.nodes[i].Subscribe("room", w.ids(0, 1, 2))
+		}
+		time.Sleep(5 * time.Second)
+		const burst, perSecond, flood, honest = 200, 50, 1000, 20
+		for i := range 2 { // gossipRate in small
+			g := w.nodes[i].gossip
+			g.mu.Lock()
+			g.rates[w.id(2)] = rate.NewLimiter(perSecond, burst)
+			g.mu.Unlock()
+		}
+		for i := range honest {
+			w.publish(1, "room", fmt.Sprint("honest ", i))
+			for j := range flood / honest {
+				w.publish(2, "room", fmt.Sprint("flood ", i, " ", j))
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		heard := map[string]int{}
+		for _, text := range w.ears[0].heard() {
+			kind, _, _ := strings.Cut(strings.TrimPrefix(text, "room: "), " ")
+			heard[kind]++
+		}
+		// Either of two may let through what the other stopped.
+		if most := 2 * (burst + 3*perSecond); heard["honest"] != honest || heard["flood"] > most {
+			t.Errorf("heard %v, want %d and at most %d", heard, honest, most)
+		}
+		if over := w.nodes[0].Drops()["gossip over rate"]; over < flood/2 {
+			t.Errorf("%d counted", over)
+		}
+		if s := w.nodes[0].Score(w.id(2)); s > publishThreshold {
+			t.Errorf("who flooded scores %v", s)
+		}
+		if s := w.nodes[0].Score(w.id(1)); s < 0 {
+			t.Errorf("who did not scores %v", s)
+		}
+		if n := w.publish(0, "room", "among us"); n != 1 {
+			t.Errorf("handed to %d peers, want 1", n)
 		}
 	})
 }
