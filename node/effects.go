@@ -50,6 +50,7 @@ func (g *Group) step(b *batch, ev session.Event) []session.Notice {
 	b.fx.Publish = append(b.fx.Publish, fx.Publish...)
 	b.fx.Direct = append(b.fx.Direct, fx.Direct...)
 	b.fx.Fetch = append(b.fx.Fetch, fx.Fetch...)
+	b.fx.Blame = append(b.fx.Blame, fx.Blame...)
 	b.fx.Notify = append(b.fx.Notify, fx.Notify...)
 	b.fx.Wake = fx.Wake
 	return fx.Notify
@@ -137,6 +138,9 @@ func (g *Group) act(b *batch) {
 	for _, d := range b.fx.Direct {
 		g.direct(d)
 	}
+	for _, p := range b.fx.Blame {
+		g.n.mesh.Blame(peer.ID(p))
+	}
 	for _, f := range b.fx.Fetch {
 		g.n.post.Fetch(g.id, f.Account)
 	}
@@ -205,7 +209,7 @@ func (g *Group) hear(from peer.ID, data []byte) {
 		ev = session.PeerUp{Peer: session.Peer(from)} // compare logs with it
 	}
 	select {
-	case g.net <- ev:
+	case g.net <- incoming{Event: ev}:
 	default:
 		g.n.meter.drop("gossip while the group was busy")
 		g.lost()
@@ -223,7 +227,7 @@ func (g *Group) lost() {
 	for _, p := range g.Peers() {
 		if g.n.Reachable(p) {
 			select {
-			case g.net <- session.PeerUp{Peer: session.Peer(p)}:
+			case g.net <- incoming{Event: session.PeerUp{Peer: session.Peer(p)}}:
 			default:
 				g.wake.Store(0)
 			}

@@ -9,3 +9,9 @@ func (g *Group) Topics() (names []string) {
 	}
 	return names
 }
+
+// Route is how frames say that they are for a group.
+func (g *Group) Route() []byte { return g.route[:] }
+
+// Waiting is how many events of the network wait.
+func (g *Group) Waiting() int { return len(g.net) }

@@ -39,8 +39,9 @@ type Group struct {
 	reads   map[session.IntentID]bool
 	starts  session.Effects // of Create, Join or Load, performed first
 
-	net   chan session.Event
+	net   chan incoming
 	local chan *call
+	ended chan struct{} // closed once nothing is stepped any more
 	timer *time.Timer
 	view  atomic.Pointer[session.View]
 	wake  atomic.Int64 // Unix milliseconds before which lost gossip asks for nothing
@@ -52,6 +53,12 @@ type Group struct {
 
 // route is how a frame says which group it is for, to members only.
 type route [16]byte
+
+// incoming is an event from the network.
+type incoming struct {
+	session.Event
+	taken chan<- struct{} // closed once it was stepped, where somebody waits for that
+}
 
 // call is something asked of a group from here, and where the answer goes.
 type call struct {
@@ -87,8 +94,8 @@ func (n *Node) newGroup(s *session.Session, starts session.Effects, joined time.
 	g := &Group{
 		n: n, id: id, tag: hexOf(post.Named(id, "rows")), route: route(post.Named(id, "route")), joined: joined,
 		session: s, starts: starts, reads: make(map[session.IntentID]bool), met: make(map[peer.ID]bool),
-		net: make(chan session.Event, netQueue), local: make(chan *call, localQueue), timer: time.NewTimer(time.Hour),
-		hands: hands{back: make(chan proof, 1)},
+		net: make(chan incoming, netQueue), local: make(chan *call, localQueue), timer: time.NewTimer(time.Hour),
+		ended: make(chan struct{}), hands: hands{back: make(chan proof, 1)},
 	}
 	v := s.View()
 	g.view.Store(&v)
@@ -175,6 +182,7 @@ func (n *Node) found(s *session.Session, fx session.Effects, with []session.Row)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.ctx.Err() != nil {
+		close(g.ended)
 		return nil, stopping()
 	}
 	n.done.Go(func() { g.run(first) })
@@ -189,7 +197,7 @@ func (g *Group) start() {
 	g.n.done.Go(func() {
 		if err := g.save(first); err != nil {
 			g.fail(err)
-			return
+			first = new(batch)
 		}
 		g.run(first)
 	})
@@ -198,9 +206,10 @@ func (g *Group) start() {
 // run is the group's goroutine. It ends when the node stops.
 func (g *Group) run(first *batch) {
 	defer g.timer.Stop()
+	defer close(g.ended)
 	g.grew() // from here on
 	g.act(first)
-	for b := new(batch); ; {
+	for b := new(batch); g.Broken() == nil; {
 		if len(g.again) == 0 {
 			select {
 			case <-g.n.ctx.Done():
@@ -210,8 +219,8 @@ func (g *Group) run(first *batch) {
 				return
 			case <-g.timer.C:
 				g.step(b, session.Tick{})
-			case ev := <-g.net:
-				g.step(b, ev)
+			case in := <-g.net:
+				g.take(b, in)
 			case c := <-g.local:
 				g.serve(b, c)
 			case p := <-g.hands.back:
@@ -231,9 +240,6 @@ func (g *Group) run(first *batch) {
 		if err := g.save(done); err != nil {
 			g.fail(err)
 			done.finish(StorageError(err))
-			if g.Broken() != nil {
-				return
-			}
 			continue
 		}
 		done.finish(nil)
@@ -251,11 +257,18 @@ func (g *Group) drain(b *batch) {
 		default:
 		}
 		select {
-		case ev := <-g.net:
-			g.step(b, ev)
+		case in := <-g.net:
+			g.take(b, in)
 		default:
 			return
 		}
+	}
+}
+
+func (g *Group) take(b *batch, in incoming) {
+	g.step(b, in.Event)
+	if in.taken != nil {
+		close(in.taken)
 	}
 }
 
@@ -275,10 +288,24 @@ func (g *Group) serve(b *batch, c *call) {
 }
 
 // post hands an event of the network over; it waits where the group is busy.
-func (g *Group) post(ev session.Event) {
+func (g *Group) post(ev session.Event) { g.hand(incoming{Event: ev}) }
+
+func (g *Group) hand(in incoming) {
 	select {
-	case g.net <- ev:
-	case <-g.n.ctx.Done():
+	case g.net <- in:
+	case <-g.ended:
+	}
+}
+
+// frame hands a peer's frame over and waits until it was stepped: the stream it
+// came by is not read meanwhile, so that a peer that sends without end holds up
+// itself, and few frames of one peer are in memory.
+func (g *Group) frame(f session.Frame) {
+	taken := make(chan struct{})
+	g.hand(incoming{f, taken})
+	select {
+	case <-taken:
+	case <-g.ended:
 	}
 }
 
@@ -314,7 +341,10 @@ func (g *Group) ask(ctx context.Context, c *call) error {
 		return c.err
 	case <-ctx.Done():
 		return api.NewError(api.CodeStopped, "The call was given up before the node answered.", "It may have been done; repeating it with the same key is safe.")
-	case <-g.n.ctx.Done():
+	case <-g.ended:
+		if err := g.Broken(); err != nil {
+			return StorageError(err)
+		}
 		return stopping()
 	}
 }

@@ -309,7 +309,7 @@ func (e ear) Frame(from peer.ID, data []byte) {
 		e.n.meter.drop("a frame of somebody who is not in the group")
 		return
 	}
-	g.post(session.Frame{From: session.Peer(from), Bytes: data[len(route{}):], Device: device})
+	g.frame(session.Frame{From: session.Peer(from), Bytes: data[len(route{}):], Device: device})
 }
 
 func (e ear) Lost(topic string) {
