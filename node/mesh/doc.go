@@ -8,7 +8,7 @@
 // Walk: host.go builds a libp2p host; keeper.go keeps it connected to known
 // peers; answer.go asks for signs of life; gossip.go runs topics; stream.go
 // carries frames between two peers and answers requests; trace.go counts what is
-// dropped; address.go reads addresses.
+// dropped; address.go and port.go read addresses.
 //
 // # What outsiders see
 //
