@@ -37,12 +37,6 @@ const (
 	handEvery = 200 * time.Millisecond
 	// lostEvery is how often dropped gossip may start an exchange of logs.
 	lostEvery = time.Second
-	// keepOps is how many operations are remembered on disk, and opsAge for how
-	// long; the same intent is refused a second time as long. opsInMemory spares
-	// reading those that are asked for most.
-	keepOps     = 4096
-	opsAge      = 30 * 24 * time.Hour
-	opsInMemory = 256
 	// whereMessage is the size of a question after addresses and of its answer,
 	// in bytes; askWhere is how many members are asked for one peer.
 	whereMessage = 4 << 10

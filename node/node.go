@@ -78,7 +78,7 @@ type Node struct {
 	fleet    *fleet.Fleet
 	presence *presence
 	post     *post.Office
-	ops      *operations
+	ops      *journal.Operations
 	errands  chan struct{} // a place per errand under way
 	meter    *meter
 	prints   sync.Map // session.Account → people.Fingerprint
@@ -111,7 +111,6 @@ func Start(c Config) (_ *Node, err error) {
 		groups: make(map[session.GroupID]*Group), routes: make(map[route]*Group),
 		errands: make(chan struct{}, errandsAtOnce), shutdown: make(chan struct{}),
 	}
-	n.ops = newOperations(n)
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
@@ -153,6 +152,7 @@ func (n *Node) open() (err error) {
 	if n.journal, err = journal.Open(n.store); err != nil {
 		return err
 	}
+	n.ops = journal.NewOperations(n.store)
 	if n.book, err = people.Open(n.store, n.engine, n.self.Identity().Account); err != nil {
 		return err
 	}
@@ -269,7 +269,7 @@ func (n *Node) tidy() {
 			return
 		case <-tick.C:
 		}
-		if err := errors.Join(n.journal.Trim(), n.post.Expire(), n.ops.trim(), n.store.Tidy()); err != nil {
+		if err := errors.Join(n.journal.Trim(), n.post.Expire(), n.ops.Trim(), n.store.Tidy()); err != nil {
 			n.log.Warn("the hourly chores were not all done", "err", err)
 		}
 	}

@@ -303,7 +303,7 @@ func (g *Group) operation(n session.Notice, note func(session.Row)) (api.Event, 
 		return api.Event{Type: api.EventRead, Text: "Read."}, true
 	}
 	op := api.Operation{ID: hexOf(n.ID[:]), Group: g.ID(), State: opState(n.State), Reason: n.Reason}
-	note(g.n.ops.set(op))
+	note(g.n.ops.Set(op))
 	text := map[api.OpState]string{
 		api.OpQueued: "The change is queued.", api.OpHanded: "The change is with peers.", api.OpBound: "A commit carries the change.",
 		api.OpLanded: "The change is made.", api.OpFinal: "The change is final.", api.OpSuperseded: "The change was not needed: somebody was faster.",

@@ -111,7 +111,7 @@ func (n *Node) Table() (int, bool) {
 }
 
 // Operation is how far a change has come.
-func (n *Node) Operation(id string) (api.Operation, bool) { return n.ops.get(id) }
+func (n *Node) Operation(id string) (api.Operation, bool) { return n.ops.Get(id) }
 
 // KeyPackages is how many are given out and not used yet.
 func (n *Node) KeyPackages() int { return n.post.Packages() }

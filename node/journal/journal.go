@@ -6,7 +6,8 @@
 // ended (Done). Batches of several groups are under way at once; a reader sees
 // an event once it and all before it are done, so that cursors come in order
 // and none turns up late. Events still unread are served from memory while
-// they are recent, and from disk otherwise.
+// they are recent, and from disk otherwise. operations.go keeps how far changes
+// have come that somebody asked for, beyond the events that told of it.
 package journal
 
 import (
