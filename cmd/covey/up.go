@@ -55,11 +55,30 @@ func (a *app) up(ctx context.Context, name, group string) error {
 		return err
 	}
 	defer log.Close()
-	s, err := a.serve(name, log)
-	if err != nil {
-		return err
+	for {
+		s, err := a.serve(name, log)
+		if err != nil {
+			return err
+		}
+		err = errors.Join(a.chatUntil(ctx, s.node.Asked(), group), s.stop())
+		if err != nil || !s.node.Fleet().Again() || !a.interactive() { // lines that were read already would be lost
+			return err
+		}
 	}
-	return errors.Join(a.chat(ctx, group), s.stop())
+}
+
+// chatUntil is chat that ends, too, when the node is asked to.
+func (a *app) chatUntil(ctx context.Context, asked <-chan struct{}, group string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // ends with the chat
+		select {
+		case <-asked:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return a.chat(ctx, group)
 }
 
 func (a *app) hasAccount() bool {

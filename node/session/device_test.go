@@ -1,10 +1,12 @@
 package session_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/covey-p2p/covey/node/session"
+	"github.com/covey-p2p/covey/testnet/sim/standin"
 )
 
 // twoDevices is a group of alice, who has a phone too, bob and carol.
@@ -123,4 +125,41 @@ func TestInviteWithPackagesOfAnother(t *testing.T) {
 			t.Error("eve came in")
 		}
 	})
+}
+
+// Whatever happens around it, a device that is taken out is out in the end, its
+// account is in, and the others have all that they said.
+func TestLostDeviceInAnySchedule(t *testing.T) {
+	for seed := range byte(40) {
+		w, phone := twoDevices(t, standin.New())
+		others := []string{"alice", "bob", "carol"}
+		luck := newStream(fmt.Sprint("lost device ", seed))
+		draw := func() []byte {
+			b := make([]byte, 16)
+			luck.Read(b)
+			return b
+		}
+		said := schedule(w, []string{"alice", "phone", "bob", "carol"}, draw())
+		w.step("alice", session.RemoveDevice{ID: intentOf("lost"), Device: phone.id.Device})
+		for name, texts := range schedule(w, others, draw()) {
+			for _, text := range texts {
+				said[name] = append(said[name], text)
+			}
+		}
+		w.heal()
+		w.run(200_000)
+		w.agree(others...)
+		if phone.s.View().Standing != session.TakenOut || len(w.node("bob").s.View().Members) != 3 {
+			t.Errorf("seed %d: the phone is %v, %d members\n%s", seed, phone.s.View().Standing, len(w.node("bob").s.View().Members), w.node("bob").s.Describe())
+		}
+		for _, who := range others {
+			for _, by := range others {
+				for _, text := range said[by] {
+					if !slices.Contains(w.node(who).history(), text) {
+						t.Errorf("seed %d: %s lacks %q of %s", seed, who, text, by)
+					}
+				}
+			}
+		}
+	}
 }

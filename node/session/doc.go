@@ -166,6 +166,12 @@
 // device that committed, which keeps it until the joiner speaks; if that device
 // is lost before, the joiner must be invited anew.
 //
+// The audience guard knows accounts. A message that was written where a device had
+// been taken out, on a branch that lost, is sent again where that device may still
+// be, as long as its account is in the group; the wish to take it out is taken up
+// again there, and what is said after waits for it. Any device of an account may
+// take out any other: a group does not know which of them is in whose hands.
+//
 // Word that a message was read is for its author, but all members can open it,
 // as they can receipts; and whoever watches the topic sees that somebody said
 // something short a second after looking. It cannot be taken back, and nobody

@@ -62,14 +62,16 @@ func FuzzBytes(f *testing.F) {
 func schedule(w *world, names []string, b []byte) (said map[string][]string) {
 	said = map[string][]string{}
 	id, outgrown := 0, false
+	w.schedules++
+	round := strings.Repeat("'", w.schedules-1)
 	for ; len(b) >= 2 && id < 40; b = b[2:] {
 		id++
 		name := names[int(b[0]>>4)%len(names)]
 		other := names[int(b[1]>>4)%len(names)]
-		key := fmt.Sprint(id, name)
+		key := fmt.Sprint(id, name, round)
 		switch b[0] & 15 {
 		case 0, 1, 2:
-			text := fmt.Sprint("t", id)
+			text := fmt.Sprint("t", id, round)
 			said[name] = append(said[name], text)
 			w.say(name, text)
 		case 3, 4:

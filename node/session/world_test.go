@@ -19,16 +19,17 @@ import (
 // others in one order, after a fixed delay. It is kept small on purpose; the
 // simulator is testnet/sim.
 type world struct {
-	t     testing.TB
-	eng   session.Engine
-	now   session.Time
-	nodes []*node
-	queue []delivery
-	seq   int
-	apart map[[2]string]bool
-	lossy func(from, to string, ev session.Event) bool
-	delay session.Time
-	sum   hash.Hash // over all effects, in order, if set
+	t         testing.TB
+	eng       session.Engine
+	now       session.Time
+	nodes     []*node
+	queue     []delivery
+	seq       int
+	apart     map[[2]string]bool
+	lossy     func(from, to string, ev session.Event) bool
+	delay     session.Time
+	schedules int       // run so far, so that no two say the same
+	sum       hash.Hash // over all effects, in order, if set
 }
 
 func (w *world) trace(n *node, fx session.Effects) {

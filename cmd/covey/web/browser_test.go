@@ -220,7 +220,7 @@ func newTown(t *testing.T) *town {
 	chromium(t)
 	dir, err := os.MkdirTemp("", "cw") // sockets need short names
 	must(t, err)
-	net, err := local.New(local.Options{Dir: dir, Binary: program(t)})
+	net, err := local.New(local.Options{Dir: dir, Binary: program(t), Env: []string{"COVEY_READ_RECEIPTS=true"}})
 	must(t, err)
 	t.Cleanup(func() {
 		if err := errors.Join(net.Close(), os.RemoveAll(dir)); err != nil {
@@ -266,7 +266,7 @@ func TestPage(t *testing.T) {
 		name string
 		do   func(*town)
 	}{
-		{"enter", enter}, {"talk", talk}, {"keys", keyboard}, {"fork and heal", forkAndHeal}, {"restart", restart},
+		{"enter", enter}, {"talk", talk}, {"keys", keyboard}, {"reading", reading}, {"fork and heal", forkAndHeal}, {"restart", restart},
 		{"meet", meet}, {"strangers", strangers}, {"hostile text", hostileText}, {"hostile sites", hostileSites},
 	} {
 		ok := t.Run(step.name, func(t *testing.T) {
@@ -347,6 +347,49 @@ func keyboard(w *town) {
 		}
 	}
 	w.prefers("light")
+}
+
+// reading looks at messages that came while the chat was not: their author is told
+// of those that are in sight, and of the others once they are.
+func reading(w *town) {
+	const many = 30
+	w.press("3", chromedp.ModifierAlt)
+	for i := range many {
+		must(w.t, w.net.Send("Bob", "picnic", fmt.Sprintf("Line %d.", i)))
+	}
+	last := fmt.Sprintf("Line %d.", many-1)
+	w.says("#timeline .body", last)
+	time.Sleep(2 * time.Second) // longer than what is read waits for more of it
+	if n := w.read("Line 0.") + w.read(last); n > 0 {
+		w.t.Errorf("Bob was told of %d readers while nobody looked", n)
+	}
+	w.press("1", chromedp.ModifierAlt)
+	if !w.net.Until(func() bool { return w.read(last) == 1 }, patience) {
+		w.t.Error("Bob never learnt that Alice has read what is in sight")
+	}
+	if w.read("Line 0.") > 0 {
+		w.t.Error("Bob was told of what is above the page")
+	}
+	w.sees("no message unread", "!document.querySelector('#group-list .badge')")
+	eval[int](w.browser, "document.getElementById('timeline').scrollTop = 0")
+	if !w.net.Until(func() bool { return w.read("Line 0.") == 1 }, patience) {
+		w.t.Error("Bob never learnt that Alice scrolled up")
+	}
+	eval[int](w.browser, "document.getElementById('timeline').scrollTop = 1e6")
+}
+
+// read is how many people Bob knows to have read a message of his.
+func (w *town) read(text string) int {
+	w.t.Helper()
+	page, err := w.bob.Messages(w.t.Context(), "picnic", api.MessageQuery{Limit: api.MaxPage})
+	must(w.t, err)
+	for _, m := range page.Messages {
+		if m.Text == text && m.Progress != nil {
+			return m.Progress.Read
+		}
+	}
+	w.t.Fatalf("Bob has not said %q", text)
+	return 0
 }
 
 // forkAndHeal parts the group, lets both sides change it, and joins them.

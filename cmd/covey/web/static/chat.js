@@ -12,6 +12,7 @@ let lines = new Map(); // message id -> its list item
 let reply = null;
 let shift = false; // the last key was pressed with it
 let notes = []; // what the node's log has told of this group, besides messages
+let newest = true; // the timeline was at its end when it was last seen
 let rest = null; // runs out once the page has not been scrolled for a while
 const told = ['member', 'fork', 'gap', 'trouble', 'group'];
 
@@ -24,7 +25,8 @@ export async function start(status) {
     e.preventDefault();
     send();
   });
-  if (me.read_receipts) $('timeline').addEventListener('scroll', scrolled);
+  $('timeline').addEventListener('scroll', scrolled);
+  document.addEventListener('visibilitychange', scrolled);
   $('new-group').addEventListener('click', newGroup);
   $('new-link').addEventListener('click', () => newLink());
   $('add-contact').addEventListener('click', addContact);
@@ -33,7 +35,11 @@ export async function start(status) {
   else welcome();
 }
 
-export function shown() { $('text').focus(); }
+export function shown() {
+  $('text').focus();
+  if (newest) $('timeline').scrollTop = $('timeline').scrollHeight; // a tab that is not shown has no place
+  scrolled();
+}
 
 export const groupList = () => groups;
 export const currentGroup = () => current?.id;
@@ -132,7 +138,9 @@ function inSight() {
 }
 
 // scrolled waits until the page is at rest before it says what is on the screen.
+// Coming back to the page, or to the chat, is as good as scrolling.
 function scrolled() {
+  if (!$('chat').hidden) newest = atEnd();
   clearTimeout(rest);
   rest = setTimeout(() => markRead().catch((e) => note('trouble', e.message)), 500);
 }
@@ -181,9 +189,14 @@ function add(m) {
   if (m.kind === 'reaction') { mark(m); return; }
   const list = $('timeline');
   list.querySelector('.empty')?.remove();
-  const end = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+  const end = atEnd();
   list.append(line(m));
   if (end) list.scrollTop = list.scrollHeight;
+}
+
+function atEnd() {
+  const list = $('timeline');
+  return list.scrollHeight - list.scrollTop - list.clientHeight < 80;
 }
 
 // mark puts a reaction under what it is to, if that is shown.
