@@ -40,10 +40,11 @@ const (
 	// more peers come: the network it sees grows by the second, and each doubling
 	// would have everything put again. calmEach is added for each peer, so that
 	// those who start together put their bundles one after another and not at once;
-	// a bundle takes some 100 ms of cores, over all who hold it. calmMost ends the
-	// wait of a node to which peers never cease to come.
-	calm     = 15 * time.Second
-	calmEach = 200 * time.Millisecond
+	// a bundle takes half a second of cores, over all who hold it and are asked for
+	// those who should. calmMost ends the wait of a node to which peers never cease
+	// to come.
+	calm     = 20 * time.Second
+	calmEach = 500 * time.Millisecond
 	calmMost = time.Minute
 
 	// lookupTimeout ends a walk to the closest peers; askTimeout one question to

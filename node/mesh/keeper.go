@@ -266,6 +266,9 @@ func (k *keeper) due(now time.Time) (due []peer.ID, next time.Duration) {
 		if have++; have <= meetAtOnce || !k.known[p].seen.IsZero() {
 			return false
 		}
+		if k.leisure.IsZero() {
+			k.leisure = now.Add(meetLater)
+		}
 		if wait := k.leisure.Sub(now); wait > 0 {
 			next = min(next, wait)
 			return true

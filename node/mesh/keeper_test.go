@@ -18,17 +18,18 @@ func TestMeetsAFewThenTheRest(t *testing.T) {
 	}
 	now := time.Now()
 	first, _ := k.due(now)
-	if len(first) != meetAtOnce+1 {
+	if len(first) != meetAtOnce {
 		t.Fatalf("%d are dialled at once", len(first))
 	}
 	for _, p := range first {
 		k.known[p].up, k.known[p].seen = true, now
 	}
-	pace := all * meetEach
-	if due, next := k.due(now.Add(pace / 3)); len(due) != 0 || next != pace-pace/3 {
+	if due, next := k.due(now.Add(meetLater / 3)); len(due) != 0 || next != meetLater-meetLater/3 {
 		t.Fatalf("%d more are due at once, further ones in %v", len(due), next)
 	}
-	for i := 1; i <= 3; i++ {
+	now = now.Add(meetLater)
+	const pace = all * meetEach
+	for i := range 3 {
 		due, _ := k.due(now.Add(time.Duration(i) * pace))
 		if len(due) != 1 {
 			t.Fatalf("after %d pauses %d are due", i, len(due))
@@ -38,7 +39,7 @@ func TestMeetsAFewThenTheRest(t *testing.T) {
 	for _, p := range first { // a partition
 		k.known[p].up = false
 	}
-	now = now.Add(3*pace + pace/2)
+	now = now.Add(3 * pace)
 	if due, _ := k.due(now); len(due) < len(first) {
 		t.Fatalf("of %d that were lost and others, %d are due", len(first), len(due))
 	}

@@ -59,10 +59,12 @@ const (
 	keepEvery   = 20 * time.Second
 	dialsAtOnce = 4
 	// meetAtOnce is how many of the known peers a node that has met nobody yet dials
-	// at once: more than gossip wants, and a graph of so many chosen by chance hangs
-	// together. Each known peer adds meetEach to the wait before a further one is
-	// met: sixteen connections a second, over a group of any size.
-	meetAtOnce = 8
+	// at once: as many as gossip keeps, and a graph of so many chosen by chance hangs
+	// together. The others wait for meetLater, until those who come together are in,
+	// and then each known peer adds meetEach to the wait before a further one is met:
+	// sixteen connections a second, over a group of any size.
+	meetAtOnce = 6
+	meetLater  = 5 * time.Second
 	meetEach   = 60 * time.Millisecond
 	// yieldFor is how long the one of two peers with the higher id waits for the
 	// other to dial, when both have heard of each other at the same time.
