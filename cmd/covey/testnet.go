@@ -17,8 +17,14 @@ import (
 
 	"github.com/covey-p2p/covey/cmd/covey/tui"
 	"github.com/covey-p2p/covey/node/api"
+	"github.com/covey-p2p/covey/testnet"
 	"github.com/covey-p2p/covey/testnet/local"
+	"github.com/covey-p2p/covey/testnet/scenario"
 )
+
+// openWithin is how long the nodes may take to be in the group and agree; a
+// hundred on a busy machine take a minute.
+const openWithin = 3 * time.Minute
 
 // A testnet: real daemons on this machine, faults between them, and a way into
 // each.
@@ -184,7 +190,11 @@ func (a *app) runTestnet(ctx context.Context, dir string, count int, group strin
 	for i := range names {
 		names[i] = "n" + strconv.Itoa(i+1)
 	}
-	if err := net.Open(group, names, 2*time.Minute); err != nil {
+	defer context.AfterFunc(ctx, net.Interrupt)()
+	if err := net.Open(group, names, openWithin); err != nil {
+		if ctx.Err() != nil {
+			return nil // somebody has ended it before it was up
+		}
 		return err
 	}
 	a.say("%s up on 127.0.0.1 in %.1f s; group %q: %d members.", plural(count, "node"), time.Since(began).Seconds(), group, count)
@@ -367,7 +377,7 @@ func (a *app) testnetLogs(dir *string) *cobra.Command {
 }
 
 func (a *app) testnetRecord(dir *string) *cobra.Command {
-	return verb("record", "Print what was done so far, as a transcript that replays", 0, 0, func(cmd *cobra.Command, _ []string) error {
+	c := verb("record", "Print what was done so far, as a scenario that does it again", 0, 0, func(cmd *cobra.Command, _ []string) error {
 		r, err := remote(*dir)
 		if err != nil {
 			return err
@@ -376,8 +386,17 @@ func (a *app) testnetRecord(dir *string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return a.show(facts{"transcript": text}, func(w io.Writer) { io.WriteString(w, text) })
+		verbs, err := testnet.Parse(text)
+		if err != nil {
+			return err
+		}
+		fmt.Fprint(a.out, scenario.FromRecord(verbs))
+		return nil
 	})
+	c.Long = c.Short + ":\n\n    covey testnet record > again.star\n    covey sim run again.star\n\n" +
+		"It holds what testnet commands did. What nodes were told by exec, in a shell or in\n" +
+		"a chat is not in it; what `covey testnet verb 'send n1 lab \"hi\"'` did is."
+	return c
 }
 
 func (a *app) testnetDown(dir *string) *cobra.Command {

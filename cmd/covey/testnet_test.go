@@ -80,3 +80,56 @@ func alive(pid int) bool {
 	_, rest, _ := strings.Cut(string(b), ") ")
 	return !strings.HasPrefix(rest, "Z")
 }
+
+// TestTestnetEndsBeforeItIsUp: a Ctrl-C while nodes still start ends it as soon,
+// and leaves nothing either.
+func TestTestnetEndsBeforeItIsUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("real processes: not in -short")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("processes are looked for in /proc")
+	}
+	self, err := exec.LookPath("covey")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "t")
+	up := exec.Command(self, "testnet", "up", "20", "--at", dir)
+	var said strings.Builder
+	up.Stdout, up.Stderr = &said, &said
+	if err := up.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer up.Process.Kill()
+	for late := time.Now().Add(20 * time.Second); len(daemonsOf(t, dir)) == 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatal("no daemon has started")
+		}
+	}
+	up.Process.Signal(syscall.SIGINT)
+	if err := up.Wait(); err != nil || said.Len() > 0 {
+		t.Errorf("%v; it said %q", err, said.String())
+	}
+	if left := daemonsOf(t, dir); len(left) > 0 {
+		t.Errorf("processes %v live on", left)
+	}
+	if _, gone := os.Stat(dir); !errors.Is(gone, fs.ErrNotExist) {
+		t.Errorf("files are left: %v", gone)
+	}
+}
+
+// daemonsOf lists the processes that run in a testnet's folder.
+func daemonsOf(t *testing.T, dir string) (pids []string) {
+	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range all {
+		line, err := os.ReadFile(path)
+		if err == nil && strings.Contains(string(line), dir+"/n") {
+			pids = append(pids, filepath.Base(filepath.Dir(path)))
+		}
+	}
+	return pids
+}

@@ -88,12 +88,23 @@ func (n *Net) Group(group, creator string, members ...string) error {
 		}
 		accounts = append(accounts, d.account)
 	}
-	n.note("group", testnet.Word(creator), testnet.Word(group), testnet.Names(members...))
-	n.groups[group] = true
-	return n.call(creator, func(ctx context.Context, c *api.Client) error {
+	verb := n.verb("group", testnet.Word(creator), testnet.Word(group), testnet.Names(members...))
+	err := n.asked(verb, creator, func(ctx context.Context, c *api.Client) error {
 		_, err := c.CreateGroup(ctx, api.NewGroup{Name: group, Invite: accounts})
 		return err
 	})
+	n.groups[group] = n.groups[group] || err == nil
+	return err
+}
+
+// asked makes a call to a node's API that is a verb, and keeps the verb for
+// Record if it was done.
+func (n *Net) asked(v testnet.Verb, name string, do func(context.Context, *api.Client) error) error {
+	err := n.call(name, do)
+	if err == nil {
+		n.note(v)
+	}
+	return err
 }
 
 // Open starts nodes with a group open among them, and waits until all are in
@@ -134,14 +145,13 @@ func (n *Net) Open(group string, names []string, most time.Duration) error {
 	return failed
 }
 
-// about is a change of a group that names somebody.
-func (n *Net) about(verb, by, group, who string, do func(context.Context, *api.Client, string) error) error {
+// about is a verb of a node about another.
+func (n *Net) about(v testnet.Verb, by, who string, do func(ctx context.Context, c *api.Client, account string) error) error {
 	d, err := n.find(who)
 	if err != nil {
 		return err
 	}
-	n.note(verb, words([]string{by, group, who})...)
-	return n.call(by, func(ctx context.Context, c *api.Client) error { return do(ctx, c, d.account) })
+	return n.asked(v, by, func(ctx context.Context, c *api.Client) error { return do(ctx, c, d.account) })
 }
 
 // Invite implements [testnet.Driver].
@@ -149,7 +159,7 @@ func (n *Net) Invite(by, group, who string) error {
 	if err := n.acquaint(by, []string{who}); err != nil {
 		return err
 	}
-	return n.about("invite", by, group, who, func(ctx context.Context, c *api.Client, account string) error {
+	return n.about(n.verb("invite", words(by, group, who)...), by, who, func(ctx context.Context, c *api.Client, account string) error {
 		_, err := c.Invite(ctx, group, account)
 		return err
 	})
@@ -157,7 +167,7 @@ func (n *Net) Invite(by, group, who string) error {
 
 // Remove implements [testnet.Driver].
 func (n *Net) Remove(by, group, who string) error {
-	return n.about("remove", by, group, who, func(ctx context.Context, c *api.Client, account string) error {
+	return n.about(n.verb("remove", words(by, group, who)...), by, who, func(ctx context.Context, c *api.Client, account string) error {
 		_, err := c.Remove(ctx, group, account)
 		return err
 	})
@@ -165,7 +175,7 @@ func (n *Net) Remove(by, group, who string) error {
 
 // Role implements [testnet.Driver].
 func (n *Net) Role(by, group, who, role string) error {
-	return n.about("role", by, group, who, func(ctx context.Context, c *api.Client, account string) error {
+	return n.about(n.verb("role", words(by, group, who, role)...), by, who, func(ctx context.Context, c *api.Client, account string) error {
 		_, err := c.SetRole(ctx, group, account, api.Role(role))
 		return err
 	})
@@ -173,14 +183,12 @@ func (n *Net) Role(by, group, who, role string) error {
 
 // Leave implements [testnet.Driver].
 func (n *Net) Leave(who, group string) error {
-	n.note("leave", testnet.Word(who), testnet.Word(group))
-	return n.call(who, func(ctx context.Context, c *api.Client) error { _, err := c.Leave(ctx, group); return err })
+	return n.asked(n.verb("leave", words(who, group)...), who, func(ctx context.Context, c *api.Client) error { _, err := c.Leave(ctx, group); return err })
 }
 
 // Refresh implements [testnet.Driver].
 func (n *Net) Refresh(who, group string) error {
-	n.note("refresh", testnet.Word(who), testnet.Word(group))
-	return n.call(who, func(ctx context.Context, c *api.Client) error { _, err := c.Rotate(ctx, group); return err })
+	return n.asked(n.verb("refresh", words(who, group)...), who, func(ctx context.Context, c *api.Client) error { _, err := c.Rotate(ctx, group); return err })
 }
 
 // Rename implements [testnet.Driver]. The group goes by its first name here.
@@ -190,8 +198,7 @@ func (n *Net) Rename(by, group, name string) error {
 
 // Send implements [testnet.Driver].
 func (n *Net) Send(who, group, text string) error {
-	n.note("send", words([]string{who, group, text})...)
-	return n.call(who, func(ctx context.Context, c *api.Client) error {
+	return n.asked(n.verb("send", words(who, group, text)...), who, func(ctx context.Context, c *api.Client) error {
 		_, err := c.Send(ctx, group, api.NewMessage{Text: text})
 		return err
 	})
@@ -199,8 +206,7 @@ func (n *Net) Send(who, group, text string) error {
 
 // Read implements [testnet.Driver].
 func (n *Net) Read(who, group string) error {
-	n.note("read", testnet.Word(who), testnet.Word(group))
-	return n.call(who, func(ctx context.Context, c *api.Client) error {
+	return n.asked(n.verb("read", words(who, group)...), who, func(ctx context.Context, c *api.Client) error {
 		page, err := c.Messages(ctx, group, api.MessageQuery{Limit: api.MaxPage})
 		if err != nil {
 			return err

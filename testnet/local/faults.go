@@ -90,7 +90,7 @@ func (n *Net) Partition(name string, oneway bool, sides ...[]string) error {
 		}
 		args = append(args, testnet.Names(side...))
 	}
-	n.note("partition", args...)
+	n.note(n.verb("partition", args...))
 	n.faults.cuts[name] = cut{oneway, sides}
 	return n.apply()
 }
@@ -98,13 +98,13 @@ func (n *Net) Partition(name string, oneway bool, sides ...[]string) error {
 // Heal implements [testnet.Driver].
 func (n *Net) Heal(name string) error {
 	if name == "" {
-		n.note("heal")
+		n.note(n.verb("heal"))
 		clear(n.faults.cuts)
 	} else {
 		if _, ok := n.faults.cuts[name]; !ok {
 			return fmt.Errorf("there is no partition %s", name)
 		}
-		n.note("heal", testnet.Word(name))
+		n.note(n.verb("heal", testnet.Word(name)))
 		delete(n.faults.cuts, name)
 	}
 	return n.apply()
@@ -131,7 +131,7 @@ func (n *Net) Link(property, value, from, to string) error {
 		return fmt.Errorf("real links have no %s; the simulator's do", property)
 	}
 	if from == "" && to == "" {
-		n.note(property, testnet.Word(value))
+		n.note(n.verb(property, testnet.Word(value)))
 		set(&n.faults.base)
 		for k, l := range n.faults.one {
 			set(&l)
@@ -144,7 +144,7 @@ func (n *Net) Link(property, value, from, to string) error {
 			return err
 		}
 	}
-	n.note(property, testnet.Word(value), testnet.Word(from), testnet.Word(to))
+	n.note(n.verb(property, testnet.Word(value), testnet.Word(from), testnet.Word(to)))
 	l, ok := n.faults.one[[2]string{from, to}]
 	if !ok {
 		l = n.faults.base

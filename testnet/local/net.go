@@ -184,7 +184,7 @@ func (n *Net) Nodes(names ...string) error {
 	n.mu.Lock()
 	n.nodes = append(n.nodes, fresh...)
 	n.mu.Unlock()
-	n.note("nodes", words(names)...)
+	n.note(n.verb("nodes", words(names...)...))
 	if fresh[0] == n.nodes[0] { // the others ask the first where everybody is
 		if err := n.start(fresh[0]); err != nil {
 			return err
@@ -230,6 +230,9 @@ func freePorts(count int) (ports []int, err error) {
 func (n *Net) start(d *Node) error {
 	if d.Up() {
 		return errors.New("it runs already")
+	}
+	if err := n.ctx.Err(); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
 		return err
@@ -289,7 +292,7 @@ func (n *Net) Kill(name string) error {
 	if err != nil {
 		return err
 	}
-	n.note("kill", testnet.Word(name))
+	n.note(n.verb("kill", testnet.Word(name)))
 	if !d.Up() {
 		return nil
 	}
@@ -306,12 +309,15 @@ func (n *Net) Start(name string) error {
 	if err != nil {
 		return err
 	}
-	n.note("start", testnet.Word(name))
+	n.note(n.verb("start", testnet.Word(name)))
 	if d.Up() {
 		return nil
 	}
 	return n.start(d)
 }
+
+// Interrupt gives up whatever is under way; Close is to follow.
+func (n *Net) Interrupt() { n.cancel() }
 
 // Close stops every daemon, the polite way and then the other.
 func (n *Net) Close() error {
@@ -333,11 +339,16 @@ func (n *Net) Close() error {
 	})
 }
 
+// verb is something that is done now.
+func (n *Net) verb(name string, args ...testnet.Arg) testnet.Verb {
+	return testnet.Verb{At: n.Now().Round(time.Millisecond), Timed: true, Name: name, Args: args}
+}
+
 // note keeps a verb for Record.
-func (n *Net) note(name string, args ...testnet.Arg) {
+func (n *Net) note(v testnet.Verb) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.record = append(n.record, testnet.Verb{At: n.Now().Round(time.Millisecond), Timed: true, Name: name, Args: args})
+	n.record = append(n.record, v)
 }
 
 // Record is every verb so far, with its time: a script that does it again.
@@ -347,7 +358,7 @@ func (n *Net) Record() []testnet.Verb {
 	return append([]testnet.Verb(nil), n.record...)
 }
 
-func words(list []string) []testnet.Arg {
+func words(list ...string) []testnet.Arg {
 	out := make([]testnet.Arg, len(list))
 	for i, s := range list {
 		out[i] = testnet.Word(s)

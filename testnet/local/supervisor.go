@@ -57,7 +57,7 @@ func Supervise(n *Net) (*Supervisor, error) {
 	path := filepath.Join(n.opts.Dir, socketName)
 	if c, err := net.Dial("unix", path); err == nil {
 		c.Close()
-		return nil, fmt.Errorf("a testnet runs in %s already: `covey testnet down` ends it, --dir makes another", n.opts.Dir)
+		return nil, fmt.Errorf("a testnet runs in %s already: `covey testnet down` ends it, --at names another folder", n.opts.Dir)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -148,7 +148,6 @@ func (s *Supervisor) State() State {
 
 func (s *Supervisor) record() string {
 	var b strings.Builder
-	b.WriteString("# Recorded from a testnet; it replays on the simulator too.\n")
 	for _, v := range s.net.Record() {
 		fmt.Fprintln(&b, v)
 	}
