@@ -5,6 +5,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -93,11 +94,11 @@ func (a *app) benchNode() *cobra.Command {
 }
 
 func (a *app) benchCompare() *cobra.Command {
-	return verb("compare DIR DIR", "Put two reports side by side", 2, 2, func(_ *cobra.Command, args []string) error {
+	return verb("compare DIR DIR", "Put two reports side by side, of bench thesis or bench node: an earlier one and a later", 2, 2, func(_ *cobra.Command, args []string) error {
 		text, err := bench.Compare(args[0], args[1])
 		if err != nil {
-			return api.NewError(api.CodeNotFound, api.Sentence(err.Error()), "")
+			return &api.Error{Code: api.CodeNotFound, Message: err.Error()} // it begins with a folder's name: no capital
 		}
-		return a.did(facts{"text": text}, "%s", text)
+		return a.did(facts{"text": text}, "%s", strings.TrimSuffix(text, "\n"))
 	})
 }

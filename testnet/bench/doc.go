@@ -27,5 +27,5 @@
 //
 // experiment.go runs and times; measure.go keeps samples, medians and
 // intervals; figure.go draws; report.go writes the folder: CSV, SVG, HTML, and
-// the manifest that repeats it.
+// the manifest that repeats it; compare.go puts two beside each other.
 package bench

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,10 +75,12 @@ func claim(dir string) error {
 	if err != nil || len(entries) == 0 {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(dir, "manifest.json")); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s holds something that is no report: name a new folder", dir)
+	for _, ours := range []string{"manifest.json", "nodes.json"} {
+		if _, err := os.Stat(filepath.Join(dir, ours)); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
-	return nil
+	return fmt.Errorf("%s holds something that is no report: name a new folder", dir)
 }
 
 func (o Options) command() string {
@@ -176,89 +177,4 @@ func picture(svg []byte) template.HTML {
 		return ""
 	}
 	return template.HTML("<svg" + string(body)) //nolint:gosec // drawn by us from numbers
-}
-
-// Compare puts two reports side by side: the ratio of their medians, point by
-// point, b over a, and whether their intervals overlap.
-func Compare(a, b string) (string, error) {
-	var out strings.Builder
-	names, err := filepath.Glob(filepath.Join(a, "*.csv"))
-	if err != nil {
-		return "", err
-	}
-	slices.Sort(names)
-	if len(names) == 0 {
-		return "", fmt.Errorf("%s holds no report: `covey bench thesis --out %s` makes one", a, a)
-	}
-	for _, name := range names {
-		base := filepath.Base(name)
-		was, err := readTable(name)
-		if err != nil {
-			return "", err
-		}
-		is, err := readTable(filepath.Join(b, base))
-		if errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("%s has no %s: it holds no report, or an older one", b, base)
-		}
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintf(&out, "%s\n", strings.TrimSuffix(base, ".csv"))
-		for _, key := range slices.Sorted(mapKeys(was)) {
-			x, y := was[key], is[key]
-			if y.wall == 0 || x.wall == 0 {
-				continue
-			}
-			verdict := "~ within both intervals"
-			if y.low > x.high {
-				verdict = "slower"
-			} else if y.high < x.low {
-				verdict = "faster"
-			}
-			fmt.Fprintf(&out, "  %-22s %9s → %9s  ×%.2f  %s\n", strings.TrimSpace(key), milliseconds(x.wall), milliseconds(y.wall), y.wall/x.wall, verdict)
-		}
-	}
-	return out.String(), nil
-}
-
-type row struct{ wall, low, high float64 }
-
-func mapKeys(m map[string]row) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
-
-// readTable reads a CSV of ours: protocol and x, to the wall times.
-func readTable(name string) (map[string]row, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	out := map[string]row{}
-	for i, r := range rows {
-		if i == 0 {
-			continue
-		}
-		if len(r) < 9 {
-			return nil, fmt.Errorf("%s:%d: a row of a report has nine fields", name, i+1)
-		}
-		var v [3]float64
-		for j := range v {
-			if v[j], err = strconv.ParseFloat(r[3+j], 64); err != nil {
-				return nil, fmt.Errorf("%s:%d: %w", name, i+1, err)
-			}
-		}
-		out[fmt.Sprintf("%-12s %6s", r[0], r[1])] = row{v[0], v[1], v[2]}
-	}
-	return out, nil
 }
