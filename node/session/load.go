@@ -235,7 +235,7 @@ func (s *Session) loadAsked(l *loader) {
 		m := &sent{}
 		l.id(key, id[:])
 		l.read(key, m)
-		s.outbox[id] = m
+		s.outbox[id], s.unsaid = m, true
 		s.pressBy(s.now + pressAfter)
 	})
 }

@@ -67,30 +67,35 @@ func (s *Session) send(e Send) {
 	s.notify(Notice{Kind: NoticeSent, ID: e.ID, Message: id, State: StateQueued})
 }
 
-func (s *Session) saveSent(id MessageID, m *sent) { s.save(rowOut(id), encode(m), EpochID{}) }
+func (s *Session) saveSent(id MessageID, m *sent) {
+	s.unsaid = s.unsaid || m.Epoch == EpochID{}
+	s.save(rowOut(id), encode(m), EpochID{})
+}
 
 // flushOutbox protects what waits under the head. Sending does not wait for
 // the head to settle, unless a removal is about: then what is said next must
 // not be readable by whoever is being removed.
 func (s *Session) flushOutbox() {
 	h := s.head()
-	if h == nil || !s.active() || h.keys == nil || s.divided || s.removalPending() {
+	if !s.unsaid || h == nil || !s.active() || h.keys == nil || s.divided || s.removalPending() {
 		return
 	}
-	flushed := 0
+	flushed, left := 0, false
 	for _, id := range s.outOrder(func(m *sent) bool { return m.Epoch == EpochID{} }) {
 		m := s.outbox[id]
-		if !s.audible(m, h) {
+		switch {
+		case !s.audible(m, h):
 			s.holdBack(id, m, h)
-			continue
-		}
-		if flushed >= flushBytes {
+		case flushed >= flushBytes:
 			s.wake(s.now) // the rest in the next Step
 			return
+		default:
+			m.Held = false
+			flushed += s.protect(h, id, m)
 		}
-		m.Held = false
-		flushed += s.protect(h, id, m)
+		left = left || m.Epoch == EpochID{}
 	}
+	s.unsaid = left
 }
 
 // protect encrypts a message under h, publishes it, and says how many bytes

@@ -124,6 +124,7 @@ type Session struct {
 	unpublished     [][]byte             // own commits that a crash may have kept in
 	welcomes        map[CommitID]*heldWelcome
 	outbox          map[MessageID]*sent
+	unsaid          bool // some of it may wait to be protected
 	mids            map[MessageID]uint32
 	lately          []seen             // the two latest messages
 	arrivals        []arrival          // of this Step
