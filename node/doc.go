@@ -47,7 +47,8 @@
 //	me/identity  seeds, certificate   me/kp/   key packages given out
 //	me/ports     where it is reached  me/device/ other devices of the account
 //	g/<tag>/     a session's rows     n/<tag>  when it was joined
-//	d/ i/        how far each message of mine has come, and from its id to that
+//	d/ i/ r/     how far each message of mine has come, from its id to that, and
+//	             who has read it
 //	j/           the event log        c/ l/    contacts, links
 //	w/ v/        Welcomes on their way, invitations that wait
 //	o/           how far changes have come

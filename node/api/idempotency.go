@@ -14,7 +14,8 @@ import (
 // memory answers a repeated request with the answer it had, so that a client
 // that lost the answer may ask again. Answers of changes are kept by Answers too
 // and outlive the node; of a message it is the Backend that knows by the Key, at
-// the price of no write of its own; those of tokens hold secrets and are not kept.
+// the price of no write of its own; those of tokens and of codes hold secrets and
+// are not kept.
 type memory struct {
 	answers Answers
 
@@ -67,7 +68,7 @@ func (m *memory) recall(key string) (*answered, bool) {
 // lasting says of which requests the answers are kept.
 func lasting(r *http.Request) bool {
 	switch r.Pattern {
-	case "POST /v1/groups/{group}/messages", "POST /v1/groups/{group}/read", "POST /v1/tokens", "POST /v1/shutdown", "POST /v1/peers", "/":
+	case "POST /v1/groups/{group}/messages", "POST /v1/groups/{group}/read", "POST /v1/tokens", "POST /v1/devices/link", "POST /v1/shutdown", "POST /v1/peers", "/":
 		return false
 	}
 	return true

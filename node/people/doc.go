@@ -27,7 +27,8 @@
 // first device keeps the account on the others, and cannot add to them.
 //
 // A new device is told of contacts once, when it is taken in; after that each
-// keeps a book of its own. It reads what is said from then on.
+// keeps a book of its own, and what was read on one is unread on the other. It has
+// what is said from then on.
 //
 // A link is not signed. Whoever can change a link on its way can replace the
 // whole of it; comparing words catches that, and nothing else would.

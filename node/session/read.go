@@ -16,7 +16,8 @@ import (
 //	heard   the author's faces are told, and its next receipt names the word
 //	        (wordID) as it names messages: only then is it done with
 //	again   a word whose epoch lost, or is so far behind that its author cannot
-//	        open it any more, is told again under the head
+//	        open it any more, or from before it was let in again, is told again
+//	        under the head
 //
 // The author counts people, not devices, and the same word twice is one; what
 // is counted is for the driver, which knows who is in the group when it shows
@@ -111,7 +112,8 @@ func (s *Session) wordsAgain() {
 			s.tellingsChanged = true
 			return true
 		}
-		if !t.waits() && (t.Number+readEpochs < h.number || !s.chain.Within(h.id, t.Epoch)) {
+		if !t.waits() && (t.Number+readEpochs < h.number || !s.chain.Within(h.id, t.Epoch) ||
+			s.letInSince(t.Epoch, func(d Device) bool { return d == t.Word.Author })) {
 			t.Epoch, s.tellingsChanged = EpochID{}, true
 			s.tellAt = max(s.now+tellAfter, s.tellNext)
 		}

@@ -229,11 +229,17 @@ func (s *Session) missed(m *sent) bool {
 }
 
 // locked reports that a device which was to have a message was let in again
-// since it was protected, by new keys: its old ones do not reach this far.
+// since it was protected.
 func (s *Session) locked(m *sent) bool {
+	return s.letInSince(m.Epoch, func(d Device) bool { return !m.Got[d] && d != s.cfg.Self.Device })
+}
+
+// letInSince reports that a device, one of those meant, was let in again on the
+// way from an epoch to the head, by new keys: its old ones do not reach this far.
+func (s *Session) letInSince(at EpochID, meant func(Device) bool) bool {
 	h := s.head()
-	was, known := s.chain.Epoch(m.Epoch)
-	mv, ok := s.chain.Path(m.Epoch, h.id)
+	was, known := s.chain.Epoch(at)
+	mv, ok := s.chain.Path(at, h.id)
 	if !known || !ok {
 		return false
 	}
@@ -245,7 +251,7 @@ func (s *Session) locked(m *sent) bool {
 			_, had := slices.BinarySearchFunc(was.Roster, in.Account, compareAccount)
 			if had && slices.ContainsFunc(in.Leaves, func(p pledge) bool {
 				_, here := h.roster.device(p.Device)
-				return here && !m.Got[p.Device] && p.Device != s.cfg.Self.Device
+				return here && meant(p.Device)
 			}) {
 				return true
 			}
