@@ -118,9 +118,11 @@
 //
 // Headers. A header's author can lie about all but its name. Such a lie weighs
 // what its author weighs, is never entered, and ends when the commit itself
-// comes. A member that can only read headers (its state is erased) can be kept
-// from learning of a branch by a header that claims a child of it: it then goes
-// by the votes for what came before. It cannot be made to enter anything.
+// comes. Said of the head, it has all who stand there against it (package
+// session), so its author alone holds nobody back. A member that can only read
+// headers (its state is erased) can be kept from learning of a branch by a
+// header that claims a child of it: it then goes by the votes for what came
+// before. It cannot be made to enter anything.
 //
 // # What is not promised
 //

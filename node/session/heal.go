@@ -10,7 +10,9 @@ import (
 
 // When the rule names a branch that this device is not on and cannot enter:
 //
-//	removed    the branch took this device out
+//	removed    the branch took this device out: by a commit that is here, or by
+//	           headers where the state it parts from is erased. Where that state
+//	           is here, a header is believed in nothing: it may lie
 //	divided    its commit is missing or cannot be opened yet: what I would say
 //	           now would have to be said again, so sends and commits wait
 //	stranded   the state it parts from is erased here: beyond the window. This
@@ -22,7 +24,7 @@ import (
 // standing decides which of these holds.
 func (s *Session) standing() {
 	d, diverged := s.chain.Diverged()
-	s.divided = diverged && d.Weight > d.Own
+	s.divided = diverged && d.Weight > s.against(d)
 	switch {
 	case s.meta.Status == statusStale:
 		return
@@ -49,11 +51,13 @@ func (s *Session) standing() {
 			s.become(statusOutdated, "the group now follows rules that this version does not know: update it")
 			s.notify(Notice{Kind: NoticeTrouble, Reason: s.meta.Why})
 		}
+	case at != nil && at.epoch != nil && !s.unopenable[d.Rival.ID]:
+		if s.divided || s.now < s.pacing.quiet+askFor { // else it may well be a lie
+			s.askAll()
+			s.wake(s.now + offerAgain)
+		}
 	case s.outside():
 		s.takenOut()
-	case at != nil && at.epoch != nil && !s.unopenable[d.Rival.ID]:
-		s.askAll()
-		s.wake(s.now + offerAgain)
 	case s.meta.Status == statusMember:
 		s.become(statusStranded, "the group went on without this side for longer than its old keys are kept")
 		s.notify(Notice{Kind: NoticeStranded, Epoch: s.chain.Best(), Number: d.Rival.Child.Number, Count: d.Weight, Of: d.Of,
@@ -62,6 +66,18 @@ func (s *Session) standing() {
 	default:
 		s.readmit(d)
 	}
+}
+
+// against is how many stand against what the rule prefers and this device cannot
+// enter: on the branch it is on, or, where the two part at the head, at the head
+// itself. One member can sign a header of nothing there, and weighs one; had
+// nobody to be outnumbered, it would silence the group.
+func (s *Session) against(d consensus.Divergence) int {
+	if d.Ours.ID != (CommitID{}) {
+		return d.Own
+	}
+	stand, _ := s.chain.Agreed(d.At)
+	return stand - d.Weight
 }
 
 // outside reports that my account is not in the state the rule names.

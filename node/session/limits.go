@@ -212,6 +212,10 @@ const (
 
 // Limits of healing.
 const (
+	// askFor is how long all peers are asked, again and again, for a commit of
+	// which the header came, and for which nobody else stands: gossip is slower
+	// than that only where it has lost it, and then the rounds bring it.
+	askFor = 5000
 	// pleaAgain is how often a stranded device repeats its Readmit.
 	pleaAgain = 30_000
 	// lostStatements is how far the count of statements is put forward once an

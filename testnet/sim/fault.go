@@ -33,6 +33,9 @@ import (
 //	replay RATE          says again, so many times a second, what anybody said,
 //	                     in every group it is in
 //	drip RATE            renews its keys that often, cooled down or not
+//	lie RATE             says headers of commits there are not, or wrong ones of its
+//	                     own, and votes for what they claim
+//	plead RATE           asks that it, or others, be let in again
 //	flood RATE           says that many envelopes a second that nobody can open
 //	malform NODE…        makes commits that the nodes named cannot open
 //	censor NODE…         drops what these say unread: their intents wait for
@@ -120,12 +123,12 @@ func newByzantine(s *seat, how string, args []string) (*byzantine, error) {
 	case "twins":
 		n := number(0, 1, maxGrind)
 		b.begin = func() error { b.many(n); return nil }
-	case "replay", "flood", "drip":
+	case "replay", "flood", "drip", "lie", "plead":
 		rate := number(0, 1, int(time.Second))
-		do := map[string]func(int){"replay": b.replay, "flood": b.garbage, "drip": b.drip}[how]
+		do := map[string]func(int){"replay": b.replay, "flood": b.garbage, "drip": b.drip, "lie": b.lie, "plead": b.plead}[how]
 		b.begin = func() error { b.repeat(rate, do); return nil }
 	default:
-		return nil, fmt.Errorf("no way to misbehave called %q: there are mute, withhold, equivocate, twofaced, private, grind, twins, deaf, replay, flood, drip, malform, censor", how)
+		return nil, fmt.Errorf("no way to misbehave called %q: there are mute, withhold, equivocate, twofaced, private, grind, twins, deaf, replay, flood, drip, lie, plead, malform, censor", how)
 	}
 	return b, err
 }
@@ -364,7 +367,6 @@ func (b *byzantine) many(n int) {
 		return
 	}
 	w := b.s.n.w
-	w.Book.Asked(b.s.group.name, b.s.n.name, "", "equivocation")
 	var made [][]byte
 	for i := range n {
 		luck := NewRand(w.seed, "twins", b.s.n.name, itoa(i))
@@ -381,14 +383,7 @@ func (b *byzantine) many(n int) {
 
 // drip commits on the head, without a session that would know better.
 func (b *byzantine) drip(n int) {
-	head := b.s.head
-	for _, o := range b.s.n.w.nodes { // it is nobody's fool: it builds on what others stand at
-		if s := o.seats[b.s.group.name]; s != nil && s.live && s.byz == nil && s.head != (session.EpochID{}) {
-			head = s.head
-			break
-		}
-	}
-	e := b.s.eng.state(head)
+	e := b.s.eng.state(b.theirs())
 	if e == nil {
 		return
 	}

@@ -37,17 +37,18 @@ type node struct {
 
 // seat is a node's place in one group.
 type seat struct {
-	n     *node
-	group *Group
-	s     *session.Session
-	eng   *meter
-	rule  consensus.Rule // zero, but where another is measured
-	live  bool           // a session runs
-	alarm int            // which Wake counts
-	rings time.Duration  // when that is, in true time; zero: never
-	luck  *Rand          // the session's
-	moved time.Duration
-	byz   *byzantine
+	n      *node
+	group  *Group
+	s      *session.Session
+	eng    *meter
+	rule   consensus.Rule // zero, but where another is measured
+	live   bool           // a session runs
+	alarm  int            // which Wake counts
+	rings  time.Duration  // when that is, in true time; zero: never
+	luck   *Rand          // the session's
+	moved  time.Duration
+	byz    *byzantine
+	anchor anchor // what a liar speaks under (lies.go)
 	// What its faces saw, for the books and for scripts.
 	head   session.EpochID
 	number uint64

@@ -226,6 +226,9 @@ func (s *seat) reached(e session.Epoch) {
 		return
 	}
 	id := e.ID()
+	if e.Number()%4 == 0 {
+		s.anchor = anchor{id, e.Number(), e.Export("covey control", 32), e.Export("covey readmit", 32)}
+	}
 	var roster []string
 	if name := hex.EncodeToString(id[:]); w.Book.Roster(name) == nil || len(e.Members()) <= wholeRosters {
 		roster = w.roster(e)

@@ -11,7 +11,7 @@ import (
 
 // Byzantine members: what one or a few can do with all the keys of a member,
 // and that it does not go beyond their weight. B8, B10 (headers), B13 and B17
-// are the rule's alone and tested with it. B6 and B16 wait for the seal.
+// are the rule's alone, or that too, and tested with it. B6 and B16 wait for the seal.
 
 func TestB(t *testing.T) {
 	t.Run("B1_a_withheld_commit", b1)
@@ -23,8 +23,10 @@ func TestB(t *testing.T) {
 	t.Run("B7_balancing", b7)
 	t.Run("B9_a_path_that_some_cannot_open", b9)
 	t.Run("B10_floods", b10)
+	t.Run("B10_headers_that_lie", b10lies)
 	t.Run("B11_a_welcome_from_a_private_fork", b11)
 	t.Run("B12_old_words_about_the_group", b12)
+	t.Run("B12_pleas_of_nobody_in_need", b12pleas)
 	t.Run("B13_one_account_many_devices", b13)
 	t.Run("B14_old_frames_again_everywhere", b14)
 	t.Run("B15_an_intent_outlives_its_authors_rights", b15)
@@ -505,5 +507,50 @@ func b18(t *testing.T) {
 	}
 	if parted == 0 {
 		t.Error("nobody was ever apart: the orders do not differ")
+	}
+}
+
+// B10: headers of no commit, of commits to where all are already, of a group
+// that everybody left; and votes for what they claim. Nobody goes anywhere, and
+// the group goes on.
+func b10lies(t *testing.T) {
+	for seed := uint64(1); seed <= 8; seed++ {
+		p := cast(t, seed)
+		p.do("rename alice room a", "wait 10s", "rename alice room b", "wait 10s")
+		villain := p.others("alice")[seed%5]
+		p.do("byzantine " + villain + " room lie 4")
+		from := p.seat("alice").number
+		for i := range 10 {
+			p.do(fmt.Sprintf("rename alice room n%d", i), "wait 3s", fmt.Sprintf("send alice room t%d", i), "wait 2s")
+		}
+		if made := p.seat("alice").number - from; made < 10 {
+			t.Errorf("seed %d: of ten changes, %d epochs\n%s", seed, made, p.picture())
+		}
+		if !p.agreedAmong(p.others(villain)) {
+			t.Errorf("seed %d: apart\n%s", seed, p.picture())
+		}
+		p.convicts(p.others(villain), villain)
+		p.rest()
+	}
+}
+
+// B12: who is in the group all the time asks to be let in again, and has others
+// let in again, by pleas true and forged.
+func b12pleas(t *testing.T) {
+	for seed := uint64(1); seed <= 8; seed++ {
+		p := cast(t, seed)
+		p.do("rename alice room a", "wait 10s", "rename alice room b", "wait 10s")
+		villain := p.others("alice")[seed%5]
+		from := p.seat("alice").number
+		p.do("byzantine "+villain+" room plead 2", "wait 1m", "rename alice room other", "send alice room hello", "wait 10s")
+		made := p.seat("alice").number - from
+		t.Logf("seed %d: %d epochs in a minute of pleas", seed, made)
+		if made > 3 {
+			t.Errorf("seed %d: %d epochs\n%s", seed, made, p.picture())
+		}
+		if roster := p.rosterAt("alice"); len(roster) != 6 {
+			t.Errorf("seed %d: %v are left\n%s", seed, roster, p.picture())
+		}
+		p.rest()
 	}
 }
