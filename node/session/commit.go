@@ -416,6 +416,12 @@ type agenda struct {
 
 // todo announces what is to be, and says what may be committed, on h.
 func (s *Session) todo(h *held) ([]job, bool) {
+	if s.readmitAt != 0 && s.readmitAt <= s.now {
+		s.readmitAt, s.agenda = 0, agenda{}
+	}
+	if s.readmitAt != 0 {
+		s.wake(s.readmitAt)
+	}
 	if s.agenda.on != h.id {
 		s.announce(h)
 		jobs, refresh := s.work(h)
@@ -470,6 +476,14 @@ func (s *Session) job(h *held, in *intent, packages [][]byte) (job, bool) {
 	}
 	if in.Op == opRenew || in.Op == opRemove && in.Account == s.cfg.Self.Account || (in.Op == opReadmit || in.Op == opDevice) && in.Device == s.cfg.Self.Device {
 		return job{}, false // everybody renews their own, and nobody can take out themselves
+	}
+	if in.Op == opReadmit {
+		if at := s.readmitted(h, in.Device) + vouchEvery; s.now < at { // whoever pleads all the time makes epochs
+			if s.readmitAt == 0 || at < s.readmitAt {
+				s.readmitAt = at
+			}
+			return job{}, false
+		}
 	}
 	j := job{in, packages, consensus.ClassChange, s.slots(h)[i]}
 	if in.Op == opRemove || in.Op == opReadmit || in.Op == opDevice {

@@ -176,6 +176,24 @@ func (s *Session) readmit(d consensus.Divergence) {
 	s.wake(s.now + pleaAgain)
 }
 
+// readmitted is when this device saw another let in again on the way to h, in the
+// last window.
+func (s *Session) readmitted(h *held, d Device) Time {
+	id := h.id
+	for range window {
+		into, ok := s.chain.Into(id)
+		if !ok {
+			break
+		}
+		let := slices.ContainsFunc(s.carriedBy[into.ID], func(in intent) bool { return in.Op == opReadmit && in.Device == d })
+		if at := s.held[id]; let && at != nil {
+			return at.since
+		}
+		id = into.Parent
+	}
+	return -vouchEvery
+}
+
 // readmitGuard binds a Readmit to the leaf it replaces.
 func readmitGuard(d Device, stamp [32]byte) [32]byte {
 	return sha256.Sum256(slices.Concat([]byte("covey readmit guard"), d[:], stamp[:]))

@@ -114,6 +114,7 @@ type Session struct {
 	treeRows        map[string]bool       // durable rows of commits and votes
 	raced           []CommitID            // of this Step: commits that have rivals
 	divided         bool                  // the rule prefers, by votes, what cannot be entered here
+	readmitAt       Time                  // when somebody let in lately may be let in again
 	readmission     *readmission
 	stirred         bool    // a vote, commit or receipt came since the last reap
 	drained         EpochID // down to where requests done were last forgotten

@@ -3,9 +3,9 @@ package sim
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
+	"maps"
 	"slices"
-
-	"github.com/fxamacker/cbor/v2"
 
 	"github.com/covey-p2p/covey/node/session"
 )
@@ -27,20 +27,55 @@ const (
 	sayReadmit = 4
 )
 
-var lieMode = func() cbor.EncMode {
-	m, err := cbor.CoreDetEncOptions().EncMode()
-	if err != nil {
-		panic(err)
-	}
-	return m
-}()
-
+// encoded is deterministic CBOR (RFC 8949 §4.2.1) of what such a statement has.
 func encoded(v any) []byte {
-	b, err := lieMode.Marshal(v)
-	if err != nil {
-		panic(err)
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return []byte{0xf5}
+		}
+		return []byte{0xf4}
+	case int:
+		return headed(0, uint64(v))
+	case uint64:
+		return headed(0, v)
+	case []byte:
+		return append(headed(2, uint64(len(v))), v...)
+	case [][]byte:
+		out := headed(4, uint64(len(v)))
+		for _, b := range v {
+			out = append(out, encoded(b)...)
+		}
+		return out
+	case []words:
+		out := headed(4, uint64(len(v)))
+		for _, w := range v {
+			out = append(out, encoded(w)...)
+		}
+		return out
+	case words:
+		out := headed(5, uint64(len(v)))
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			out = append(append(out, encoded(key)...), encoded(v[key])...)
+		}
+		return out
 	}
-	return b
+	panic(fmt.Sprintf("sim: no CBOR for %T", v))
+}
+
+// headed is the head of an item: its major type and its number.
+func headed(major byte, n uint64) []byte {
+	switch major <<= 5; {
+	case n < 24:
+		return []byte{major | byte(n)}
+	case n < 1<<8:
+		return []byte{major | 24, byte(n)}
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16([]byte{major | 25}, uint16(n))
+	case n < 1<<32:
+		return binary.BigEndian.AppendUint32([]byte{major | 26}, uint32(n))
+	}
+	return binary.BigEndian.AppendUint64([]byte{major | 27}, n)
 }
 
 // anchor is what is left of the last state a seat reached by whose keys others
@@ -140,7 +175,7 @@ func othersIn(w *World, e session.Epoch, but session.Account) (out [][]byte) {
 // plead asks that it, or another, be let in again, which nobody needs.
 func (b *byzantine) plead(n int) {
 	w, self := b.s.n.w, b.s.n
-	e := b.s.eng.state(b.theirs())
+	e := b.among()
 	if e == nil {
 		return
 	}
@@ -191,4 +226,18 @@ func (b *byzantine) theirs() session.EpochID {
 		}
 	}
 	return b.s.head
+}
+
+// among is the state honest members are in, of which a liar that was let in by
+// its own package knows the leaves, entered or not.
+func (b *byzantine) among() session.Epoch {
+	head := b.theirs()
+	for _, o := range b.s.n.w.nodes {
+		if s := o.seats[b.s.group.name]; s != nil && s.live {
+			if e := s.eng.state(head); e != nil {
+				return e
+			}
+		}
+	}
+	return nil
 }
