@@ -95,15 +95,24 @@ func (s *Session) pollOn(p, child *held) *poll {
 			child.poll.accounts = append(child.poll.accounts, a)
 		}
 	}
-	for i, l := range p.roster.leaves {
-		if _, in := child.roster.device(l.Device); !in {
-			continue
-		}
-		if _, votes := slices.BinarySearchFunc(electors, p.roster.account[i], compareAccount); votes {
-			child.poll.devices = append(child.poll.devices, l.Device)
+	for _, d := range p.roster.devicesOf(electors) {
+		if _, in := child.roster.device(d); in {
+			child.poll.devices = append(child.poll.devices, d)
 		}
 	}
 	return child.poll
+}
+
+// devicesOf are the devices of an epoch's electors, in the order of their leaves.
+func (r *roster) devicesOf(electors []Account) []Device {
+	if r.asked == nil {
+		for i, l := range r.leaves {
+			if _, votes := slices.BinarySearchFunc(electors, r.account[i], compareAccount); votes {
+				r.asked = append(r.asked, l.Device)
+			}
+		}
+	}
+	return r.asked
 }
 
 // unanimous is the sum of the turns that all are at whose word is asked for

@@ -132,19 +132,17 @@ func (s *Session) tellRoster(old, h *held) {
 	for _, a := range minus(h.roster.accounts, old.roster.accounts) {
 		tell(ChangeAdded, a, Device{}, h.policy.roleOf(a))
 	}
-	was := devices(old.roster)
-	is := devices(h.roster)
 	for i, l := range old.roster.leaves {
-		if _, still := is[l.Device]; !still && h.roster.has(old.roster.account[i]) {
+		if _, still := h.roster.find(&l); !still && h.roster.has(old.roster.account[i]) {
 			tell(ChangeDeviceRemoved, old.roster.account[i], l.Device, 0)
 		}
 	}
 	for i, l := range h.roster.leaves {
-		before, had := was[l.Device]
+		before, had := old.roster.find(&l)
 		switch {
 		case !had && old.roster.has(h.roster.account[i]):
 			tell(ChangeDeviceAdded, h.roster.account[i], l.Device, 0)
-		case had && before.Stamp != l.Stamp:
+		case had && old.roster.leaves[before].Stamp != l.Stamp:
 			tell(ChangeKeys, h.roster.account[i], l.Device, 0)
 		}
 	}
@@ -168,14 +166,6 @@ func (s *Session) wentHow(old, h *held, a Account) Change {
 		}
 	}
 	return ChangeRemoved
-}
-
-func devices(r *roster) map[Device]*Leaf {
-	out := make(map[Device]*Leaf, len(r.leaves))
-	for i := range r.leaves {
-		out[r.leaves[i].Device] = &r.leaves[i]
-	}
-	return out
 }
 
 // removalPending reports that a removal is about: a commit that removes

@@ -195,6 +195,7 @@ type roster struct {
 	at     map[Device]int // place of each device
 	turns  []uint32       // of each leaf in the order of committing (epoch.go)
 	voters []Account      // where they are drawn
+	asked  []Device       // those of the electors (agree.go)
 }
 
 func (r *roster) has(a Account) bool {
@@ -221,6 +222,14 @@ func (r *roster) device(d Device) (int, bool) {
 	}
 	i, ok := r.at[d]
 	return i, ok
+}
+
+// find is the place of the device of a leaf: most often where the leaf was.
+func (r *roster) find(l *Leaf) (int, bool) {
+	if i, ok := r.leaf(l.Index); ok && r.leaves[i].Device == l.Device {
+		return i, true
+	}
+	return r.device(l.Device)
 }
 
 // of lists the places of an account's leaves.

@@ -13,14 +13,19 @@ import (
 // Engine implements [session.Engine]. Sessions that are to meet share one; it
 // is not safe for concurrent use.
 type Engine struct {
-	epochs map[session.EpochID]*epoch
+	epochs   map[session.EpochID]*epoch
+	openings map[[32]byte]*opening // commits that members lately opened, by hash
 	// Tamper, where set, is called for each commit made and may name leaves
 	// whose path is to be malformed (they get session.ErrPath).
 	Tamper func(self session.Identity) []uint32
 }
 
+// maxOpenings is how many commits are opened once for all: those of a few
+// seconds in a thousand groups. What members find then is found anew.
+const maxOpenings = 1 << 10
+
 // New returns an engine with no groups.
-func New() *Engine { return &Engine{epochs: map[session.EpochID]*epoch{}} }
+func New() *Engine { return &Engine{epochs: map[session.EpochID]*epoch{}, openings: map[[32]byte]*opening{}} }
 
 // epoch is what all members of an epoch share.
 type epoch struct {

@@ -206,28 +206,55 @@ func (s *state) applied(c *commit, child *epoch, added []session.Leaf) session.A
 }
 
 func (s *state) Apply(b []byte) (session.Applied, error) {
-	c, ok := parse(b)
-	if s.erased || !ok || c.parent != s.ep.id {
-		return session.Applied{}, fmt.Errorf("%w: commit of another epoch or malformed", session.ErrInvalid)
-	}
-	i, ok := find(s.ep.leaves, c.author)
-	if !ok || !s.eng.Verify([32]byte(s.ep.leaves[i].Device), "commit", c.signed, c.signature) {
-		return session.Applied{}, fmt.Errorf("%w: signature", session.ErrInvalid)
-	}
-	if c.author == s.leaf {
+	o, err := s.opened(b)
+	switch {
+	case s.erased:
+		return session.Applied{}, fmt.Errorf("%w: erased", session.ErrInvalid)
+	case err != nil:
+		return session.Applied{}, err
+	case o.commit.author == s.leaf:
 		return session.Applied{}, session.ErrOwn
 	}
-	child, added, err := s.next(c)
-	if err != nil {
-		return session.Applied{}, err
-	}
-	if hash("confirm", child.secret[:]) != c.tag {
-		return session.Applied{}, fmt.Errorf("%w: confirmation", session.ErrInvalid)
-	}
-	if slices.Contains(c.malformed, s.leaf) {
-		a := s.applied(c, s.eng.intern(child), added)
+	a := s.applied(o.commit, o.child, o.added)
+	if slices.Contains(o.commit.malformed, s.leaf) {
 		a.Next = nil
 		return a, session.ErrPath
 	}
-	return s.applied(c, s.eng.intern(child), added), nil
+	return a, nil
+}
+
+// opening is what all members of an epoch find in a commit on it.
+type opening struct {
+	commit *commit
+	child  *epoch
+	added  []session.Leaf
+}
+
+// opened opens a commit, or finds what another member has found.
+func (s *state) opened(b []byte) (*opening, error) {
+	name := hash("opened", s.ep.id[:], b)
+	if o := s.eng.openings[name]; o != nil {
+		return o, nil
+	}
+	c, ok := parse(slices.Clone(b))
+	if !ok || c.parent != s.ep.id {
+		return nil, fmt.Errorf("%w: commit of another epoch or malformed", session.ErrInvalid)
+	}
+	i, ok := find(s.ep.leaves, c.author)
+	if !ok || !s.eng.Verify([32]byte(s.ep.leaves[i].Device), "commit", c.signed, c.signature) {
+		return nil, fmt.Errorf("%w: signature", session.ErrInvalid)
+	}
+	child, added, err := s.next(c)
+	if err != nil {
+		return nil, err
+	}
+	if hash("confirm", child.secret[:]) != c.tag {
+		return nil, fmt.Errorf("%w: confirmation", session.ErrInvalid)
+	}
+	if len(s.eng.openings) >= maxOpenings {
+		clear(s.eng.openings)
+	}
+	o := &opening{c, s.eng.intern(child), added}
+	s.eng.openings[name] = o
+	return o, nil
 }
