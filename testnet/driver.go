@@ -15,6 +15,9 @@ type Driver interface {
 	Nodes(names ...string) error
 	// Group has creator found a group and invite the members.
 	Group(group, creator string, members ...string) error
+	// Formed has creator and the members be a group already, which took no
+	// commits and no Welcomes: to measure what goes on in one of thousands.
+	Formed(group, creator string, members ...string) error
 
 	Invite(by, group, who string) error
 	Remove(by, group, who string) error

@@ -15,6 +15,9 @@ func init() { // a map that refers to itself through Verb.check
 		"group": {2, -1, "group CREATOR GROUP (MEMBER…)", func(d Driver, v Verb) error {
 			return d.Group(v.arg(1), v.arg(0), v.rest(2)...)
 		}},
+		"formed": {2, -1, "formed CREATOR GROUP (MEMBER…)", func(d Driver, v Verb) error {
+			return d.Formed(v.arg(1), v.arg(0), v.rest(2)...)
+		}},
 		"invite":  {3, 3, "invite BY GROUP WHO", func(d Driver, v Verb) error { return d.Invite(v.arg(0), v.arg(1), v.arg(2)) }},
 		"remove":  {3, 3, "remove BY GROUP WHO", func(d Driver, v Verb) error { return d.Remove(v.arg(0), v.arg(1), v.arg(2)) }},
 		"leave":   {2, 2, "leave WHO GROUP", func(d Driver, v Verb) error { return d.Leave(v.arg(0), v.arg(1)) }},

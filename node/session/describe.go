@@ -88,15 +88,10 @@ func (s *Session) nameIn(h *held, a Account) string {
 	if h == nil || h.roster == nil {
 		return ""
 	}
-	i := slices.Index(h.roster.account, a)
-	if i < 0 {
-		return ""
+	if i := slices.Index(h.roster.account, a); i >= 0 {
+		return h.roster.name[i]
 	}
-	c, err := s.certificate(h.roster.leaves[i])
-	if err != nil {
-		return ""
-	}
-	return c.Name
+	return ""
 }
 
 func (s *Session) describeRoster(b *strings.Builder, h *held) {

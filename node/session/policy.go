@@ -189,6 +189,7 @@ func (p *Policy) changes(next *Policy, gone func(Account) bool) []act {
 type roster struct {
 	leaves   []Leaf
 	account  []Account // of each leaf
+	name     []string  // likewise, as its certificate claims
 	accounts []Account // each once, sorted
 	first    []uint32  // lowest leaf index of each account
 
@@ -284,22 +285,22 @@ func (s *Session) shared(id EpochID, leaves []Leaf, parent *roster) (*roster, er
 // rosterOf reads the accounts of leaves; an account that cannot be told makes
 // the state unusable. What the parent's roster has already is not read again.
 func (s *Session) rosterOf(leaves []Leaf, parent *roster) (*roster, error) {
-	r := &roster{leaves: leaves, account: make([]Account, len(leaves))}
+	r := &roster{leaves: leaves, account: make([]Account, len(leaves)), name: make([]string, len(leaves))}
 	same := parent != nil && len(parent.leaves) == len(leaves)
 	for i, l := range leaves {
 		if parent.same(i, &l) {
-			r.account[i] = parent.account[i]
+			r.account[i], r.name[i] = parent.account[i], parent.name[i]
 			continue
 		}
 		c, err := s.certificate(l)
 		if err != nil {
 			return nil, err
 		}
-		r.account[i] = c.Account
+		r.account[i], r.name[i] = c.Account, c.Name
 		same = false
 	}
 	if same {
-		r.account, r.accounts, r.first, r.at = parent.account, parent.accounts, parent.first, parent.at
+		r.account, r.name, r.accounts, r.first, r.at = parent.account, parent.name, parent.accounts, parent.first, parent.at
 		return r, nil
 	}
 	first := make(map[Account]uint32, len(leaves))

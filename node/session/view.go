@@ -150,9 +150,7 @@ func (s *Session) members(h *held) []Member {
 		at, _ := slices.BinarySearchFunc(h.roster.accounts, h.roster.account[i], compareAccount)
 		m := &out[at]
 		if len(m.Devices) == 0 {
-			if c, err := s.certificate(l); err == nil {
-				m.Name = c.Name
-			}
+			m.Name = h.roster.name[i]
 		}
 		m.Devices = append(m.Devices, Place{l.Device, l.Index})
 	}

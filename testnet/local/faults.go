@@ -186,6 +186,7 @@ var errOnlySim = errors.New("real nodes do not do that; the simulator's do")
 
 // Fate, Crash, Clock, Disk and Byzantine implement [testnet.Driver]: they need
 // a world that can be stopped between two instants.
+func (n *Net) Formed(string, string, ...string) error            { return errOnlySim }
 func (n *Net) Fate(string, string, string, int) error            { return errOnlySim }
 func (n *Net) Crash(string, string, int) error                   { return errOnlySim }
 func (n *Net) Clock(string, time.Duration, float64) error        { return errOnlySim }

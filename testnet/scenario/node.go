@@ -46,7 +46,8 @@ func init() { // a table that its own functions reach
 func (n *nodeValue) createGroup(_ *starlark.Thread, args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
 	var name string
 	var members starlark.Value
-	if err := starlark.UnpackArgs("create_group", args, kw, "name", &name, "members?", &members); err != nil {
+	var formed bool
+	if err := starlark.UnpackArgs("create_group", args, kw, "name", &name, "members?", &members, "formed?", &formed); err != nil {
 		return nil, err
 	}
 	var who []string
@@ -59,7 +60,11 @@ func (n *nodeValue) createGroup(_ *starlark.Thread, args starlark.Tuple, kw []st
 	if n.w.groups[name] != nil {
 		return nil, fmt.Errorf("create_group: there is a group %s already", name)
 	}
-	if err := n.w.stage.Group(name, n.name, who...); err != nil {
+	found := n.w.stage.Group
+	if formed {
+		found = n.w.stage.Formed
+	}
+	if err := found(name, n.name, who...); err != nil {
 		return nil, fmt.Errorf("create_group: %w", err)
 	}
 	g := &groupValue{w: n.w, name: name, founder: n, want: map[string]bool{account(n.name): true}, since: -1}
@@ -343,13 +348,14 @@ func (g *groupValue) convergedState() (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	in := map[string]bool{}
 	for _, account := range views[0].Roster {
-		if up[account] && !here[account] {
+		if in[account] = true; up[account] && !here[account] {
 			return false, nil // in the roster, runs, and has not joined
 		}
 	}
 	for account := range g.want {
-		if up[account] && !slices.Contains(views[0].Roster, account) {
+		if up[account] && !in[account] {
 			return false, nil // invited, and not in yet
 		}
 	}

@@ -141,7 +141,7 @@ func only(some, record []testnet.Verb) func(testnet.Verb) bool {
 			some = some[1:]
 			continue
 		}
-		gone[name] = v.Name != "nodes" && v.Name != "group"
+		gone[name] = v.Name != "nodes" && v.Name != "group" && v.Name != "formed"
 	}
 	n = counter{}
 	return func(v testnet.Verb) bool { return gone[n.name(v)] }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -84,10 +85,15 @@ func (s *seat) config() session.Config {
 	}
 }
 
-// create founds a group.
-func (n *node) create(g *Group) {
+// create founds a group, by an engine that may have the others in it already; its
+// id is then given, else drawn.
+func (n *node) create(g *Group, by session.Engine, id []byte) {
 	s := n.w.seatFor(n, g)
-	made, e, err := session.Create(s.config(), n.clock.read(n.w.now), g.name)
+	cfg := s.config()
+	cfg.Rand = io.MultiReader(bytes.NewReader(id), s.luck)
+	s.eng.Engine = by
+	made, e, err := session.Create(cfg, n.clock.read(n.w.now), g.name)
+	s.eng.Engine = n.w.engine
 	if err != nil {
 		panic("sim: a group cannot be founded: " + err.Error())
 	}

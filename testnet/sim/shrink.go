@@ -108,7 +108,7 @@ func without(script []testnet.Verb, name string) (out []testnet.Verb) {
 			switch {
 			case a.IsList():
 				list := slices.DeleteFunc(slices.Clone(a.List), func(n string) bool { return n == name })
-				if len(list) > 0 || v.Name == "group" {
+				if len(list) > 0 || v.Name == "group" || v.Name == "formed" {
 					args = append(args, testnet.Names(list...))
 				}
 			case a.Word == name && v.Name == "nodes":

@@ -11,6 +11,7 @@ import (
 	"github.com/covey-p2p/covey/consensus"
 	"github.com/covey-p2p/covey/node/session"
 	"github.com/covey-p2p/covey/testnet"
+	"github.com/covey-p2p/covey/testnet/sim/standin"
 )
 
 // The driver's verbs. Each says at once whether it could ever work, and takes
@@ -71,31 +72,70 @@ func (w *World) Nodes(names ...string) error {
 
 // Group implements [testnet.Driver].
 func (w *World) Group(group, creator string, members ...string) error {
-	if w.groups[group] != nil {
-		return fmt.Errorf("there is a group %s already", group)
-	}
-	n, err := w.find(creator)
+	g, n, err := w.newGroup(group, creator, members)
 	if err != nil {
 		return err
 	}
+	return w.verb(groupLine("group", creator, group, members), func() {
+		n.create(g, w.engine, nil)
+		for _, account := range accountsOf(members) {
+			w.invite(n, g, account)
+		}
+	})
+}
+
+// Formed implements [testnet.Driver]. It needs the stand-in engine.
+func (w *World) Formed(group, creator string, members ...string) error {
+	engine, ok := w.engine.(*standin.Engine)
+	if !ok {
+		return errors.New("a group can only be formed already with the stand-in engine")
+	}
+	g, _, err := w.newGroup(group, creator, members)
+	if err != nil {
+		return err
+	}
+	return w.verb(groupLine("formed", creator, group, members), func() {
+		nodes := []*node{w.byName[creator]}
+		ids := []session.Identity{nodes[0].id}
+		for _, m := range members {
+			nodes = append(nodes, w.byName[m])
+			ids = append(ids, w.byName[m].id)
+		}
+		id := make([]byte, len(session.GroupID{}))
+		NewRand(w.seed, "formed", group).Read(id)
+		all := engine.Formed(ids)
+		for _, n := range nodes {
+			n.create(g, all, id)
+		}
+	})
+}
+
+// newGroup makes a group that its creator has yet to found.
+func (w *World) newGroup(group, creator string, members []string) (*Group, *node, error) {
+	if w.groups[group] != nil {
+		return nil, nil, fmt.Errorf("there is a group %s already", group)
+	}
+	n, err := w.find(creator)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, m := range members {
 		if _, err := w.find(m); err != nil {
-			return err
+			return nil, nil, err
 		}
 	}
 	g := &Group{w: w, name: group, by: n.id.Account, edges: map[session.EpochID]*edge{}, entered: map[sum]session.EpochID{}}
 	w.groups[group] = g
 	w.topics[group] = &topic{w: w, name: group}
-	v := line("group", creator, group)
+	return g, n, nil
+}
+
+func groupLine(verb, creator, group string, members []string) testnet.Verb {
+	v := line(verb, creator, group)
 	if len(members) > 0 {
 		v.Args = append(v.Args, testnet.Names(members...))
 	}
-	return w.verb(v, func() {
-		n.create(g)
-		for _, account := range accountsOf(members) {
-			w.invite(n, g, account)
-		}
-	})
+	return v
 }
 
 // accountsOf are the accounts of devices, each once, in order.

@@ -25,7 +25,9 @@ type Engine struct {
 const maxOpenings = 1 << 10
 
 // New returns an engine with no groups.
-func New() *Engine { return &Engine{epochs: map[session.EpochID]*epoch{}, openings: map[[32]byte]*opening{}} }
+func New() *Engine {
+	return &Engine{epochs: map[session.EpochID]*epoch{}, openings: map[[32]byte]*opening{}}
+}
 
 // epoch is what all members of an epoch share.
 type epoch struct {
