@@ -98,6 +98,9 @@ func (a *app) aimed(hint string) string {
 				return cmd
 			}
 		}
+		if strings.Contains(cmd, " --dir ") || strings.Contains(cmd, " --profile ") {
+			return cmd
+		}
 		return strings.TrimSuffix(cmd, "`") + a.aim() + "`"
 	})
 }
@@ -123,6 +126,9 @@ func named(err error) *api.Error {
 	}
 	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		return fileError(at)
+	}
+	if strings.HasPrefix(err.Error(), "start the network host: ") {
+		return api.NewError(api.CodeInternal, api.Sentence(err.Error()), "Is another program there? `covey config show --origin` says where it is to listen.")
 	}
 	return &api.Error{Code: api.CodeInternal, Message: api.Sentence(err.Error())}
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multiaddr"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -35,6 +37,14 @@ func (a *app) serve(name string, logTo io.Writer) (*server, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.get("log"))); err != nil {
 		return nil, api.NewError(api.CodeUsage, fmt.Sprintf("%q is no level of logging.", s.get("log")), "Say debug, info, warn or error.")
+	}
+	if name != "" {
+		if err := api.GoodName(name); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.addresses(); err != nil {
+		return nil, err
 	}
 	key, err := a.storeKey()
 	if err != nil {
@@ -72,6 +82,21 @@ func (a *app) serve(name string, logTo io.Writer) (*server, error) {
 	}
 	go func() { out.done <- out.http.Serve(l) }() // ends with stop
 	return out, nil
+}
+
+// addresses refuses settings that are no addresses.
+func (a *app) addresses() error {
+	for _, x := range a.settings.list("listen") {
+		if _, err := multiaddr.NewMultiaddr(x); err != nil {
+			return api.NewError(api.CodeUsage, api.Quote(x)+" is nothing to listen on.", "It looks like /ip4/0.0.0.0/udp/0/quic-v1; `covey config show --origin` says where it comes from.")
+		}
+	}
+	for _, x := range a.settings.list("bootstrap") {
+		if _, err := peer.AddrInfoFromString(x); err != nil {
+			return api.NewError(api.CodeUsage, api.Quote(x)+" is no address of a peer.", "It looks like /ip4/192.0.2.1/udp/4001/quic-v1/p2p/12D3…; `covey net status` of that node shows it.")
+		}
+	}
+	return nil
 }
 
 // storeKey says what opens the store.

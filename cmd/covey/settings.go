@@ -94,6 +94,9 @@ func (s *settings) read(f *pflag.FlagSet) error {
 		}
 	}
 	given()
+	if p := s.get("profile"); p == "" || p[0] == '.' || strings.ContainsAny(p, `/\`) {
+		return api.NewError(api.CodeUsage, api.Quote(p)+" cannot be a profile.", "A profile is one word; --dir names a folder anywhere.")
+	}
 	file, err := readFile(s.file())
 	if err != nil {
 		return err

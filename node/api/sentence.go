@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -46,4 +47,14 @@ func Word(name string) string {
 		return name
 	}
 	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+}
+
+// GoodName refuses names that a terminal or a person would misread, and those that
+// mean something else in a path.
+func GoodName(name string) error {
+	bad := strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar })
+	if bad || strings.TrimSpace(name) != name || name == "" || name == "." || name == ".." || len(name) > MaxName {
+		return NewError(CodeUsage, Quote(name)+" cannot be a name.", fmt.Sprintf("Use 1 to %d bytes of printable text without spaces at its ends.", MaxName))
+	}
+	return nil
 }

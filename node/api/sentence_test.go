@@ -22,6 +22,18 @@ func TestWord(t *testing.T) {
 	}
 }
 
+// TestGoodName holds what may be a name of a person or a group.
+func TestGoodName(t *testing.T) {
+	for name, good := range map[string]bool{
+		"lab": true, "Zoë B.": true, "日本": true, "...": true, "a/b": true, strings.Repeat("x", MaxName): true,
+		"": false, ".": false, "..": false, " a": false, "a ": false, "a\nb": false, "a\x1bb": false, "\x7f": false, "\u0085": false, "\xff": false, strings.Repeat("x", MaxName+1): false,
+	} {
+		if err := GoodName(name); (err == nil) != good {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 // TestQuote says back what was given: short, on one line, and whole where it fits.
 func TestQuote(t *testing.T) {
 	for give, want := range map[string]string{"lab": `"lab"`, "": `""`, "a\nb\x1b[2J": `"a\nb\x1b[2J"`, "\xff": `"\xff"`} {

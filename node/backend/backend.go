@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -123,7 +122,7 @@ func (b *Backend) Identity(context.Context) (api.Identity, error) {
 }
 
 func (b *Backend) SetName(ctx context.Context, name string) (api.Identity, error) {
-	if err := goodName(name); err != nil {
+	if err := api.GoodName(name); err != nil {
 		return api.Identity{}, err
 	}
 	err := b.n.Rename(name)
@@ -134,16 +133,6 @@ func (b *Backend) SetName(ctx context.Context, name string) (api.Identity, error
 		return api.Identity{}, node.StorageError(err)
 	}
 	return b.Identity(ctx)
-}
-
-// goodName refuses names that a terminal or a person would misread, and those
-// that mean something else in a path.
-func goodName(name string) error {
-	bad := strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0xfffd })
-	if bad || strings.TrimSpace(name) != name || name == "" || name == "." || name == ".." || len(name) > api.MaxName {
-		return api.NewError(api.CodeUsage, api.Quote(name)+" cannot be a name.", fmt.Sprintf("Use 1 to %d bytes of printable text without spaces at its ends.", api.MaxName))
-	}
-	return nil
 }
 
 func (b *Backend) Events(ctx context.Context, after uint64) iter.Seq2[api.Event, error] {

@@ -139,7 +139,7 @@ func (b *Backend) showMember(m session.Member) api.Member {
 }
 
 func (b *Backend) CreateGroup(ctx context.Context, key api.Key, in api.NewGroup) (api.GroupDetail, error) {
-	if err := goodName(in.Name); err != nil {
+	if err := api.GoodName(in.Name); err != nil {
 		return api.GroupDetail{}, err
 	}
 	var accounts []session.Account
@@ -234,7 +234,7 @@ func (b *Backend) ChangeGroup(ctx context.Context, key api.Key, ref string, in a
 		if in.Name == nil {
 			return nil, api.NewError(api.CodeUsage, "There is nothing to change.", "Give a name.")
 		}
-		return session.Configure{ID: id, Name: in.Name}, goodName(*in.Name)
+		return session.Configure{ID: id, Name: in.Name}, api.GoodName(*in.Name)
 	})
 }
 

@@ -65,7 +65,7 @@ func bookError(err error) error {
 func (b *Backend) AddContact(ctx context.Context, in api.NewContact) (api.Contact, error) {
 	n := b.n
 	if in.Name != "" {
-		if err := goodName(in.Name); err != nil {
+		if err := api.GoodName(in.Name); err != nil {
 			return api.Contact{}, err
 		}
 	}
@@ -150,7 +150,7 @@ func (b *Backend) changeContact(ref, text string, f func(people.Contact) (people
 }
 
 func (b *Backend) RenameContact(_ context.Context, ref, name string) (api.Contact, error) {
-	if err := goodName(name); err != nil {
+	if err := api.GoodName(name); err != nil {
 		return api.Contact{}, err
 	}
 	return b.changeContact(ref, "A contact is called %s now.", func(c people.Contact) (people.Contact, error) { return b.n.Book().Rename(c.Account, name) })
