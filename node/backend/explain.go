@@ -20,7 +20,7 @@ var words = map[string][]string{
 	"queued":    {"Durable on this machine; nobody else has it yet."},
 	"handed":    {"At least one other machine has the bytes. Nobody has said yet that they can read it."},
 	"delivered": {"So many devices have said that they have the message and can read it."},
-	"read":      {"A person has said so."},
+	"read":      {"So many people have said that they have read it, of those who were in the group. Whoever has not turned read receipts on never says so."},
 	"held":      {"Not sent again by itself, because somebody new could read it; a person must decide."},
 	"stranded":  {"Away for so long that the keys to follow the others are gone. A member lets you back in."},
 	"stamp":     {"A second of computing that a stranger pays for writing to you."},

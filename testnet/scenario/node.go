@@ -35,7 +35,7 @@ var nodeVerbs map[string]verb[*nodeValue]
 
 func init() { // a table that its own functions reach
 	nodeVerbs = map[string]verb[*nodeValue]{
-		"create_group": (*nodeValue).createGroup, "send": (*nodeValue).send, "commit": (*nodeValue).commit,
+		"create_group": (*nodeValue).createGroup, "send": (*nodeValue).send, "mark_read": (*nodeValue).markRead, "commit": (*nodeValue).commit,
 		"refresh": (*nodeValue).refresh, "invite": (*nodeValue).invite, "remove": (*nodeValue).remove, "leave": (*nodeValue).leave,
 		"kill": (*nodeValue).kill, "start": (*nodeValue).start, "crash": (*nodeValue).crash, "clock": (*nodeValue).clock,
 		"disk": (*nodeValue).disk, "byzantine": (*nodeValue).byzantine, "epoch": (*nodeValue).epoch, "read": (*nodeValue).read,
@@ -82,6 +82,15 @@ func (n *nodeValue) send(_ *starlark.Thread, args starlark.Tuple, kw []starlark.
 		return nil, err
 	}
 	return nil, n.w.stage.Send(n.name, g.name, text)
+}
+
+// markRead has a person look at all that the node shows, and tell the authors.
+func (n *nodeValue) markRead(_ *starlark.Thread, args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
+	var g *groupValue
+	if err := starlark.UnpackArgs("mark_read", args, kw, "group", &g); err != nil {
+		return nil, err
+	}
+	return nil, n.w.stage.Read(n.name, g.name)
 }
 
 // commit makes a change of the group.

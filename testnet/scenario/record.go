@@ -118,6 +118,8 @@ func (s *script) verb(v testnet.Verb) {
 		s.line("%s.commit(%s, role(%s, %q))", node(0), group(1), node(2), words[3])
 	case "send":
 		s.line("%s.send(%s, %q)", node(0), group(1), words[2])
+	case "read":
+		s.line("%s.mark_read(%s)", node(0), group(1))
 	case "partition":
 		s.cuts[words[0]] = true
 		var sides []string

@@ -14,6 +14,7 @@ func TestFromRecord(t *testing.T) {
 	const record = `@0s nodes n1 n2 n3 the-4th
 @1s group n1 "a lab" (n2 n3 the-4th)
 @5.25s send n1 "a lab" "say \"hi\""
+@6s read n2 "a lab"
 @7s partition cut (n1 n2) (n3 the-4th)
 @7s partition half oneway (n1) (n2)
 @9s refresh n3 "a lab"
