@@ -21,7 +21,9 @@
 //
 // publish.go: a bundle is signed for each slot, stored here, sent to the closest
 // peers of each key, and asked back. directory.go's loop does so again every few
-// hours, and when addresses change or the network grows. find.go: a bundle is
+// hours, and when addresses change or the network grows; it begins once no more
+// peers come (Calm), and looks the routing table over then, as the library would
+// for each of the first that come. find.go: a bundle is
 // looked for in all slots at once, the newest valid one wins. fresh.go: its owner
 // is asked. contact.go, meet.go, peers.go: friends, rendezvous, bootstrap.
 //

@@ -48,6 +48,11 @@
 // most voters stand there, and again until the joiner speaks. It brings the
 // tree of the last window, so a joiner can tell if its branch loses.
 //
+// Founded (commit.go): all who were invited together come in by one epoch, as far
+// as their key packages come within a second of each other. A commit on an epoch
+// that this device was alone in has no rival to wait for, so its Welcomes leave in
+// the same Step.
+//
 // Back online (sync.go): two logs are compared by fingerprints of ranges, and
 // what differs is sent from disk. A year away on an unforked chain is a year of
 // commits, opened one by one. Only who forked and came back later than the
