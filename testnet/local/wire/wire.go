@@ -49,7 +49,7 @@ func (r Rules) Write(path string) error {
 
 const (
 	// looksEvery is how soon a change of the rules takes effect.
-	looksEvery = 50 * time.Millisecond
+	looksEvery = 100 * time.Millisecond
 	// TakesEffect is how long after Write a running node surely follows.
 	TakesEffect = 2 * looksEvery
 	// maxLate bounds the packets that wait: those of a second at 10,000
