@@ -12,4 +12,11 @@
 //
 // viewer/ is the part of a page that shows a run. The report carries it inside
 // itself; the node's own page serves the same files.
+//
+// A run is told twice: by Narrate, for reading, with sections and with epochs by
+// their prints; and by the page, which works on a bare trace opened from a disk, in
+// half a line an event and with epochs named as its lanes name them. One telling for
+// both would need the lanes' names in the trace's sentences or its prints in the
+// lanes, and be longer than the thirty lines it saves. What they must agree on, which
+// rival is followed and why, is the session's own sentence in both.
 package report
