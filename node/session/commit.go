@@ -209,7 +209,9 @@ func (s *Session) review(h *held) {
 		// Who carried it is forgotten by a device that was let in again, and the
 		// commit may be of this branch: it is not to be done twice.
 		if c, ok := s.landed(id, append(slices.Clone(w.Made), w.Landed)); ok {
-			w.Landed = c
+			if w.Landed = c; w.Intent.Op == opAdd && w.State != StateLanded {
+				s.passOn(h)
+			}
 			s.progress(w, StateLanded)
 			continue
 		}

@@ -70,6 +70,7 @@ const (
 	controlIntent
 	controlReceipt
 	controlRead
+	controlProof // that an account said two things: for who joins
 )
 
 // control is a signed statement of one device.

@@ -151,15 +151,19 @@
 // still the one it had there. On the other side, a stranded device takes only a
 // Welcome that leads on from the shared epoch along headers it knows.
 //
-// Evidence of saying two things is not sent as such: its two halves are signed
-// statements or commits, kept in the log and offered to all like any others, so
-// whoever has both convicts by itself, and nobody is convicted by hearsay.
+// Evidence of saying two things is its two halves, signed statements or commits,
+// kept in the log and offered to all like any others, so whoever has both
+// convicts by itself, and nobody is convicted by hearsay. Who joins later has
+// neither: so the two statements go with the Welcome, and are said again by who
+// asked for the joiner, as the Welcome may be the liar's (proof.go).
 //
 // # What is not promised
 //
-// Who joins later than both halves of some evidence does not have it, and gives
-// weight to an account that the others give none, until it says two things
-// again. A nack is logged and passed on; nothing is counted by it yet.
+// Who joins later than both halves of some evidence convicts by what is passed on
+// of it, and not where the halves were commits of which no header was said, or
+// came so far apart that nobody had the first at hand. The votes that come with a
+// Welcome are the inviter's word until they come by themselves. A nack is logged
+// and passed on; nothing is counted by it yet.
 //
 // Inside an epoch, message keys that were used are gone from memory, but on
 // disk they end with their epoch, not one by one: an LSM keeps old values. A

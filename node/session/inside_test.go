@@ -9,7 +9,7 @@ import (
 // nobody.
 func FuzzInside(f *testing.F) {
 	f.Add(byte(1), []byte{0})
-	for kind := controlVote; kind <= controlRead; kind++ {
+	for kind := controlVote; kind <= controlProof; kind++ {
 		f.Add(byte(kind)<<2, []byte{0xa0})
 	}
 	f.Add(byte(controlVote)<<2, encode(ballot{Number: 1 << 60, Seq: 1 << 60}))
@@ -17,6 +17,7 @@ func FuzzInside(f *testing.F) {
 	name := "x"
 	f.Add(byte(controlIntent)<<2, encode(request{Intent: intent{Op: 99, Role: 77, Name: &name}}))
 	f.Add(byte(controlReceipt)<<2, encode(receipt{Messages: []MessageID{{1}}}))
+	f.Add(byte(controlProof)<<2, encode(conviction{[2][]byte{{1}, {2}}}))
 	f.Add(byte(controlRead)<<2, encode(word{Messages: []MessageID{{1}}}))
 	f.Add(byte(controlReadmit)<<2, encode(plea{}))
 	f.Add(byte(3), []byte("message"))
@@ -71,7 +72,7 @@ func FuzzInside(f *testing.F) {
 func TestStatementOfALaterVersion(t *testing.T) {
 	tb := newTable(t, "alice", "bob")
 	alice, bob := tb.s["alice"], tb.s["bob"]
-	raw := bob.sealOn(bob.head(), innerControl, bob.state(controlRead+1, word{}))
+	raw := bob.sealOn(bob.head(), innerControl, bob.state(controlProof+1, word{}))
 	e, _ := parseEnvelope(raw)
 	before := fmt.Sprint(alice.View())
 	alice.Step(tb.now, Received{From: "bob", Envelope: raw})

@@ -230,6 +230,13 @@ const (
 	// maxEntered bounds the Welcomes remembered as used: who was let in more
 	// often than this since then has key packages that are long gone.
 	maxEntered = 256
+	// maxEvidence is how many proofs of a member's saying two things go with a
+	// Welcome, a kilobyte each: who has more such members has another problem.
+	maxEvidence = 32
+	// maxSayings is how many votes and headers of an account are kept as they were
+	// signed, until the other half of a proof may come: half a kilobyte each, for
+	// each account of each group.
+	maxSayings = 4
 	// maxTrail bounds the epochs whose headers come with a Welcome: a window,
 	// of members who use one four times as long in a measurement.
 	maxTrail = 4 * window

@@ -129,6 +129,15 @@ func (s *Session) loadTree(l *loader) {
 		l.read(key, c)
 		s.crowds[child] = c
 	})
+	l.each("proof/", func(key string) {
+		var a Account
+		p := &conviction{}
+		l.id(key, a[:])
+		if l.read(key, p); l.err == nil {
+			s.proofs[a] = p
+			s.convict(p)
+		}
+	})
 	l.each("vote/", func(key string) {
 		var v consensus.Vote
 		s.treeRows[key] = true

@@ -73,6 +73,7 @@ func (s *Session) takeStatement(from Peer, body []byte, e *envelope, h *held) ou
 		s.grewStale("a statement of this device that it does not remember")
 		return outLogged
 	}
+	s.hearSaying(&c, account, body)
 	switch c.Kind {
 	case controlVote:
 		return s.takeVote(account, &c)
@@ -88,6 +89,8 @@ func (s *Session) takeStatement(from Peer, body []byte, e *envelope, h *held) ou
 		return s.takeReceipt(&c)
 	case controlRead:
 		return s.takeRead(account, &c)
+	case controlProof:
+		return s.takeProof(&c)
 	}
 	s.count(DropControl)
 	return outLogged // of a later version
@@ -247,10 +250,7 @@ func (s *Session) takeHeader(account Account, c *control, e *envelope) outcome {
 		s.count(DropStranger)
 		return outRefused
 	}
-	cand := consensus.Candidate{
-		ID: d.Commit, Parent: d.Parent, Child: consensus.Epoch{ID: d.Child, Number: d.Number, Voters: d.Voters},
-		Author: account, Class: d.Class, Role: d.Role, Slot: d.Slot, Carries: d.Carries, Header: true,
-	}
+	cand := d.candidate(account)
 	if len(d.In) > 0 || len(d.Out) > 0 {
 		cand.Child.Roster = plus(minus(p.Roster, d.Out), d.In)
 	}
@@ -262,6 +262,14 @@ func (s *Session) takeHeader(account Account, c *control, e *envelope) outcome {
 		s.saveCandidate(savedCandidate{Cand: cand})
 	}
 	return outLogged
+}
+
+// candidate is what a heading says, but for who is in its child.
+func (d *heading) candidate(author Account) consensus.Candidate {
+	return consensus.Candidate{
+		ID: d.Commit, Parent: d.Parent, Child: consensus.Epoch{ID: d.Child, Number: d.Number, Voters: d.Voters},
+		Author: author, Class: d.Class, Role: d.Role, Slot: d.Slot, Carries: d.Carries, Header: true,
+	}
 }
 
 // fits reports that a heading is one that could be true of some commit.

@@ -39,11 +39,12 @@ type invitation struct {
 // fork can still begin, a window before the epoch entered: one that began at
 // the epoch itself could not show that it is on a branch that lost.
 type sidecar struct {
-	Root    consensus.Epoch  `cbor:"1,keyasint"`
-	Trail   []stride         `cbor:"2,keyasint"` // from Root to the epoch entered
-	Anchors []anchor         `cbor:"3,keyasint"`
-	Votes   []consensus.Vote `cbor:"4,keyasint"`
-	Asked   []intent         `cbor:"5,keyasint,omitempty"` // for whom the commit let somebody in
+	Root     consensus.Epoch  `cbor:"1,keyasint"`
+	Trail    []stride         `cbor:"2,keyasint"` // from Root to the epoch entered
+	Anchors  []anchor         `cbor:"3,keyasint"`
+	Votes    []consensus.Vote `cbor:"4,keyasint"`
+	Asked    []intent         `cbor:"5,keyasint,omitempty"` // for whom the commit let somebody in
+	Evidence []conviction     `cbor:"6,keyasint,omitempty"`
 }
 
 // stride is one commit of a trail.
@@ -212,6 +213,7 @@ func (s *Session) invite(h *held, w *heldWelcome) []byte {
 			side.Votes = append(side.Votes, v)
 		}
 	}
+	side.Evidence = s.evidence(&side, h)
 	for _, in := range s.carriedBy[w.Commit] {
 		if in.Op == opAdd {
 			side.Asked = append(side.Asked, in)
@@ -315,6 +317,16 @@ func (s *Session) join(e Epoch, side sidecar) error {
 	}
 	if s.chain.Head() != h.id {
 		return fmt.Errorf("%w: what came with it does not lead there", ErrWelcome)
+	}
+	for i := range side.Evidence[:min(len(side.Evidence), maxEvidence)] {
+		if a, ok := s.convict(&side.Evidence[i]); ok {
+			s.keepProof(a, &side.Evidence[i])
+		} else {
+			s.count(DropControl)
+		}
+	}
+	for _, a := range sortedIDs(s.proofs) { // of before it was let in again
+		s.convict(s.proofs[a])
 	}
 	for _, v := range side.Votes {
 		s.hear(v)

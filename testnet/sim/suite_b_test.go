@@ -30,6 +30,7 @@ func TestB(t *testing.T) {
 	t.Run("B13_one_account_many_devices", b13)
 	t.Run("B14_old_frames_again_everywhere", b14)
 	t.Run("B15_an_intent_outlives_its_authors_rights", b15)
+	t.Run("B19_a_joiner_after_the_evidence", b19)
 	t.Run("B18_very_many_commits_by_one", b18)
 }
 
@@ -552,5 +553,29 @@ func b12pleas(t *testing.T) {
 			t.Errorf("seed %d: %v are left\n%s", seed, roster, p.picture())
 		}
 		p.rest()
+	}
+}
+
+// B19: mallory says two things, and a while after that grace joins, restarts, and
+// lets heidi in. Both take mallory to be guilty like everybody, by what she signed.
+func b19(t *testing.T) {
+	for seed := uint64(1); seed <= 4; seed++ {
+		p := stage(t, seed, "alice", "bob", "mallory", "dave", "erin", "frank")
+		p.do("byzantine mallory room equivocate", "wait 10s", "nodes grace heidi")
+		for i := range 20 { // beyond what a joiner's tree and log go back
+			p.do(fmt.Sprintf("rename alice room n%d", i), "wait 5s")
+		}
+		p.do("kill bob", "start bob", "wait 5s", "invite alice room grace", "wait 20s", "kill grace", "start grace", "wait 5s",
+			"invite grace room heidi", "wait 20s")
+		p.rest()
+		p.convicts([]string{"alice", "bob", "dave", "erin", "frank", "grace", "heidi"}, "mallory")
+		// Whoever asked for ivan is gone before he is in: the Welcome alone has it.
+		asks := slices.DeleteFunc(p.leaders("alice"), func(n string) bool { return n == "mallory" })
+		last := asks[len(asks)-1]
+		p.do("byzantine mallory room mute", "nodes ivan", "invite "+last+" room ivan", "wait 450ms", "kill "+last, "wait 30s")
+		if p.seat("ivan") == nil || !p.seat("ivan").live {
+			t.Fatalf("seed %d: ivan is not in\n%s", seed, p.picture())
+		}
+		p.convicts([]string{"ivan"}, "mallory")
 	}
 }

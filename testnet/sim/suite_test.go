@@ -65,6 +65,7 @@ var suite = []struct{ rows, about, elsewhere string }{
 	{"B15", "an intent outlives its author's rights", ""},
 	{"B17", "evidence from different parents", "consensus TestB17Evidence"},
 	{"B18", "very many commits by one, on one epoch", ""},
+	{"B19", "a joiner after the evidence", ""},
 	{"R1", "mutual removal, and in a circle", ""},
 	{"R2", "the removed acts meanwhile", ""},
 	{"R3", "removal and leave", ""},
