@@ -98,7 +98,7 @@ var examples = map[string]string{
 	"testnet loss":      "covey testnet loss 0.1",
 	"testnet ls":        "covey testnet ls",
 	"testnet partition": "covey testnet partition n1,n2 n3-n5",
-	"testnet record":    "covey testnet record > mine.txt",
+	"testnet record":    "covey testnet record > mine.star",
 	"testnet shell":     "covey testnet shell n1",
 	"testnet start":     "covey testnet start n2",
 	"testnet up":        "covey testnet up 5 --chat",

@@ -129,7 +129,7 @@ func (r *repl) read() {
 	if !r.ok(err) {
 		return
 	}
-	if len(page.Messages) == 0 || r.seen == nil {
+	if r.seen == nil {
 		r.seen = map[string]uint64{}
 	}
 	r.print(fmt.Sprintf("%s has received %d messages", r.group, len(page.Messages)))

@@ -331,7 +331,11 @@ func (a *app) testnetExec(dir *string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return a.child(exec.CommandContext(cmd.Context(), self, append(args[1:], "--dir", n.Dir)...))
+		flags := []string{"--dir", n.Dir} // first: behind a -- of the command's own they would be words
+		if a.json {
+			flags = append(flags, "--json")
+		}
+		return a.child(exec.CommandContext(cmd.Context(), self, append(flags, args[1:]...)...))
 	})
 }
 
