@@ -230,13 +230,13 @@ func (a *app) testnetChat(ctx context.Context, net *local.Net, sup *local.Superv
 	do := func(name, args, about string, lines func([]string) (string, error)) tui.Command {
 		return tui.Command{Name: name, Args: args, About: about, CLI: "covey testnet " + name + " " + args, Run: func(_ context.Context, words []string) (string, error) {
 			text, err := lines(words)
-			if err != nil {
-				return "", err
-			}
 			for line := range strings.SplitSeq(text, "\n") {
-				if _, err := sup.Do(line); err != nil {
-					return "", err
+				if err == nil {
+					_, err = sup.Do(line)
 				}
+			}
+			if err != nil {
+				return "", api.NewError(api.CodeUsage, api.Sentence(err.Error()), "")
 			}
 			return "done: " + strings.ReplaceAll(text, "\n", ", "), nil
 		}}

@@ -133,3 +133,60 @@ func daemonsOf(t *testing.T, dir string) (pids []string) {
 	}
 	return pids
 }
+
+// TestTestnetChat: the others answer in the chat, and its commands hurt them.
+func TestTestnetChat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("real processes: not in -short")
+	}
+	self, err := exec.LookPath("covey")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "t")
+	up := exec.Command(self, "testnet", "up", "3", "--chat", "--at", dir)
+	in, err := up.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := up.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	up.Stderr = up.Stdout
+	if err := up.Start(); err != nil {
+		t.Fatal(err)
+	}
+	watchdog := time.AfterFunc(time.Minute, func() { up.Process.Kill() })
+	defer watchdog.Stop()
+	lines := bufio.NewScanner(out)
+	until := func(text string) {
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), text) {
+				return
+			}
+		}
+		t.Fatalf("it ended without saying %q", text)
+	}
+	until("3 nodes up")
+	until("Group lab")
+	for _, exchange := range [][2]string{
+		{"hello", ": hello, I am n"}, {"how are you?", "says: good question"},
+		{"/split 1 2-3", "done: partition cut (n1) (n2 n3)"}, {"/heal", "done: heal"},
+		{"/kill n3", "done: kill n3"}, {"/start n3", "done: start n3"},
+		{"/latency 10ms", "done: latency 10ms"}, {"/loss 0", "done: loss 0"},
+		{"/latency soon", `"soon" is no latency: write 20ms`}, {"/kill n9", "here is no node n9"},
+	} {
+		fmt.Fprintln(in, exchange[0])
+		until(exchange[1])
+	}
+	fmt.Fprintln(in, "/quit")
+	for lines.Scan() {
+	}
+	if err := up.Wait(); err != nil {
+		t.Error(err)
+	}
+	if _, gone := os.Stat(dir); !errors.Is(gone, fs.ErrNotExist) {
+		t.Errorf("files are left: %v", gone)
+	}
+}

@@ -39,15 +39,15 @@ func (n *Net) befriend(ctx context.Context, d *Node, group, first string, place,
 			return
 		case <-time.After(friendly):
 		}
-		_, _ = d.client.Send(ctx, group, api.NewMessage{Text: d.reply(e.Message.Text), ReplyTo: e.Message.ID}) // a friend that is cut off says nothing
+		_, _ = d.client.Send(ctx, group, api.NewMessage{Text: d.reply(e.Message.Text, of+1), ReplyTo: e.Message.ID}) // a friend that is cut off says nothing
 	}
 }
 
-// reply is what a friend says to that.
-func (d *Node) reply(text string) string {
+// reply is what a friend says to that, among so many nodes.
+func (d *Node) reply(text string, nodes int) string {
 	switch low := strings.ToLower(text); {
 	case strings.Contains(low, "hello"), strings.Contains(low, "hi"):
-		return fmt.Sprintf("hello, I am %s. Try:  /kill %s   or   /split n1-n2 n3-n5", d.Name, d.Name)
+		return fmt.Sprintf("hello, I am %s. Try:  /kill %s   or   /split 1 2-%d", d.Name, d.Name, nodes)
 	case strings.HasSuffix(strings.TrimSpace(low), "?"):
 		return fmt.Sprintf("%s says: good question", d.Name)
 	}
