@@ -117,7 +117,19 @@
 // The wait before committing counts members who are ahead in slot order and
 // were heard in the last two minutes a whole hop each, silent ones an eighth:
 // with everybody away, the first hundred milliseconds find a committer; with
-// everybody there, the leader makes one commit of what all asked for.
+// everybody there, the leader makes one commit of what all asked for. Who has
+// been here for less than two minutes takes all for online. The count is capped,
+// and in a large group nearly all are beyond the cap: those are spread over some
+// seconds by their slots, and wider after a loss. (Without that, a hundred made
+// ten rival commits where there was work for two, as each loser renews its keys.)
+//
+// An epoch costs a large group what its committee of 64 says: two rounds of
+// votes. Who sat on an earlier committee is silent once it stands below what it
+// voted on (eligible). Requests are announced as far as one commit can carry them,
+// and forgotten once done and out of reach; a log that is behind is fetched from
+// one neighbour; a commit's row and a Welcome hold whom it brought and took, not
+// all who are there. What grows with the group is what is kept of who is in it,
+// and the log.
 //
 // State on disk is the engine's cells (engine.go): what an epoch shares with
 // its parent is written once. Each epoch's secrets and each epoch's message
