@@ -60,6 +60,7 @@ func (g *gossip) start() (*pubsub.PubSub, error) {
 		pubsub.WithGossipSubProtocols(g.protocols(), func(f pubsub.GossipSubFeature, _ protocol.ID) bool {
 			return f == pubsub.GossipSubFeatureMesh || f == pubsub.GossipSubFeatureIdontwant
 		}),
+		pubsub.WithGossipSubParams(degrees()),
 		pubsub.WithMessageSignaturePolicy(pubsub.StrictNoSign), // MLS authenticates; a signature would name the author to every forwarder
 		pubsub.WithNoAuthor(),
 		pubsub.WithMessageIdFn(messageID),
@@ -84,6 +85,15 @@ func (g *gossip) start() (*pubsub.PubSub, error) {
 		}),
 		pubsub.WithPeerScoreInspect(g.inspect, 10*time.Second),
 	)
+}
+
+// degrees are how many pass each message on. The author sends to everybody it is
+// connected to, so that copies by way of others are for those it is not, and for
+// what got lost; and whatever gossip loses the log repairs.
+func degrees() pubsub.GossipSubParams {
+	p := pubsub.DefaultGossipSubParams()
+	p.D, p.Dlo, p.Dhi, p.Dscore, p.Dout = meshDegree, meshLeast, meshMost, meshLeast, 1
+	return p
 }
 
 // messageID is the content's: the same bytes are one message, whoever sends
