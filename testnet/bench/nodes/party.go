@@ -274,7 +274,7 @@ func (r *runner) throughput() error {
 // drops is what gossip dropped, which the exchange of logs brings back.
 func (p *party) drops() (total uint64) {
 	for _, n := range p.nodes {
-		for _, c := range n.Mesh().Drops() {
+		for _, c := range n.Drops() {
 			total += c
 		}
 	}
