@@ -219,6 +219,9 @@ func (s *Session) loadAsked(l *loader) {
 		l.read(rowTellings, &s.tellings)
 		s.tellAt = s.now + tellAfter
 	}
+	if _, ok := l.rows[rowNews]; ok {
+		l.read(rowNews, &s.news)
+	}
 	l.each("gone/", func(key string) {
 		var d Device
 		var g departure
@@ -260,6 +263,9 @@ func (s *Session) resume() {
 		if w.Fetching {
 			s.fx.Fetch = append(s.fx.Fetch, Fetch{w.Intent.Account})
 		}
+	}
+	for _, r := range s.news {
+		s.tellReader(r)
 	}
 	h := s.head()
 	if h == nil {

@@ -92,15 +92,15 @@ func (t *telling) waits() bool { return t.Epoch == EpochID{} }
 func (s *Session) words() {
 	s.wordsAgain()
 	s.sayRead()
-	if !s.tellingsChanged {
-		return
+	if s.tellingsChanged {
+		s.tellingsChanged = false
+		if len(s.tellings) == 0 {
+			s.drop(rowTellings)
+		} else {
+			s.save(rowTellings, encode(s.tellings), EpochID{})
+		}
 	}
-	s.tellingsChanged = false
-	if len(s.tellings) == 0 {
-		s.drop(rowTellings)
-	} else {
-		s.save(rowTellings, encode(s.tellings), EpochID{})
-	}
+	s.saveNews()
 }
 
 // wordsAgain finds words that cannot have been understood, and lets go of those
@@ -155,6 +155,32 @@ func (s *Session) tellingOf(id MessageID) *telling {
 	return nil
 }
 
+// reader is news of a message of mine. It is durable until a later Step saves
+// anything, since a crash may keep it from the faces, and its reader, once
+// answered, does not say it again.
+type reader struct {
+	Message MessageID `cbor:"1,keyasint"`
+	Account Account   `cbor:"2,keyasint"`
+	Device  Device    `cbor:"3,keyasint"`
+}
+
+func (s *Session) tellReader(r reader) {
+	s.notify(Notice{Kind: NoticeRead, Message: r.Message, Account: r.Account, Device: r.Device})
+}
+
+// saveNews keeps the news of this Step, and lets go of that of one before, which
+// the faces have by now, with the next batch that there is.
+func (s *Session) saveNews() {
+	switch {
+	case len(s.news) > 0:
+		s.save(rowNews, encode(s.news), EpochID{})
+		s.news, s.newsKept = nil, true
+	case s.newsKept && len(s.fx.Save) > 0:
+		s.drop(rowNews)
+		s.newsKept = false
+	}
+}
+
 // takeRead hears that somebody has read messages of mine.
 func (s *Session) takeRead(account Account, c *control) outcome {
 	var w word
@@ -169,7 +195,8 @@ func (s *Session) takeRead(account Account, c *control) outcome {
 		if !s.mine[id] {
 			s.count(DropRead)
 		} else if account != s.cfg.Self.Account {
-			s.notify(Notice{Kind: NoticeRead, Message: id, Account: account, Device: c.Device})
+			s.news = append(s.news, reader{id, account, c.Device})
+			s.tellReader(s.news[len(s.news)-1])
 		}
 	}
 	s.oweAgain(wordID(c.Device, c.Count), c.Device)

@@ -22,6 +22,8 @@ const (
 	rowOwed = "owed"
 	// rowTellings are the read receipts that their authors have not answered.
 	rowTellings = "tellings"
+	// rowNews is who was heard, lately, to have read messages of mine.
+	rowNews = "news"
 )
 
 // epochCell and keyCells are the engine's names (Cell).

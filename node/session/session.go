@@ -142,6 +142,8 @@ type Session struct {
 	tellNext        Time               // none before
 	toldHead        EpochID            // the head at which they were looked through
 	tellingsChanged bool
+	news            []reader           // of this Step
+	newsKept        bool               // and that of one before is in a row
 	pressAt         Time               // when press looks at the outbox; zero: nothing to look for
 	gaps            map[MessageID]Time // messages that others have seen and I lack
 
