@@ -37,6 +37,20 @@ func version() string {
 	return v
 }
 
+// changed is when the source was last changed, where that is known, else nil.
+func changed() *time.Time {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return nil
+	}
+	for _, s := range info.Settings {
+		if t, err := time.Parse(time.RFC3339, s.Value); s.Key == "vcs.time" && err == nil {
+			return &t
+		}
+	}
+	return nil
+}
+
 func (a *app) versionCommand() *cobra.Command {
 	return verb("version", "The versions of this program and of the node that runs", 0, 0, func(cmd *cobra.Command, _ []string) error {
 		out := struct {
@@ -59,7 +73,8 @@ func (a *app) versionCommand() *cobra.Command {
 
 func (a *app) manCommand() *cobra.Command {
 	return verb("man [DIR]", "Write manual pages into a directory, or the first page to standard output", 0, 1, func(cmd *cobra.Command, args []string) error {
-		head := &doc.GenManHeader{Title: "COVEY", Section: "1", Source: "covey " + version(), Date: new(time.Time)}
+		cmd.Root().DisableAutoGenTag = true
+		head := &doc.GenManHeader{Title: "COVEY", Section: "1", Source: "covey " + version(), Date: changed()}
 		if len(args) == 0 {
 			var page strings.Builder
 			if err := doc.GenMan(cmd.Root(), head, &page); err != nil {
