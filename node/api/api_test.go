@@ -233,6 +233,10 @@ func TestWhatDoesNotFitIsSaid(t *testing.T) {
 			_, err := c.SetRole(t.Context(), "lab", "bob", "king")
 			return err
 		},
+		"ttl_seconds 3600000000 is above 7776000": func() error {
+			_, err := c.MintToken(t.Context(), NewToken{Scopes: []string{"lab:read"}, TTLSeconds: 3_600_000_000})
+			return err
+		},
 		"subject is missing": func() error { _, err := c.Explain(t.Context(), ""); return err },
 		"nonsense unexpected property": func() error {
 			return c.post(t.Context(), nil, map[string]string{"nonsense": "", "name": "x"}, "groups")

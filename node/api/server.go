@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -202,6 +203,9 @@ var misfits = []struct{ theirs, ours string }{
 	{"required query parameter is missing", "is missing"},
 }
 
+// whole writes a number without an exponent: limits are numbers of things.
+func whole(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+
 // misfit says which value of a request does not fit, and why.
 func misfit(d *huma.ErrorDetail) string {
 	field := d.Location[strings.LastIndexByte(d.Location, '.')+1:]
@@ -213,7 +217,14 @@ func misfit(d *huma.ErrorDetail) string {
 		case d.Value == nil || d.Value == "":
 			return field + " " + m.ours + strings.Trim(rest, `"`)
 		}
-		return fmt.Sprintf("%s %s %s%s", field, Quote(fmt.Sprint(d.Value)), m.ours, strings.Trim(rest, `"`))
+		if limit, err := strconv.ParseFloat(rest, 64); err == nil {
+			rest = whole(limit)
+		}
+		given := Quote(fmt.Sprint(d.Value))
+		if n, ok := d.Value.(float64); ok {
+			given = whole(n)
+		}
+		return fmt.Sprintf("%s %s %s%s", field, given, m.ours, strings.Trim(rest, `"`))
 	}
 	return strings.TrimSpace(field + " " + d.Message)
 }
