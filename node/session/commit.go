@@ -251,6 +251,17 @@ func (s *Session) reconsider(id IntentID, w *wish, h *held) {
 		s.conclude(id, w, StateSuperseded, "")
 		return
 	}
+	if in.Op == opAdd {
+		if good := s.packagesOf(in.Account, w.Packages); len(good) < len(w.Packages) { // they ran out
+			w.Packages, in.Signature = good, nil
+		}
+		if len(w.Packages) == 0 {
+			w.Fetching = true
+			s.fx.Fetch = append(s.fx.Fetch, Fetch{in.Account})
+			s.saveWish(w)
+			return
+		}
+	}
 	if in.Signature == nil {
 		s.sign(w, h)
 	}
@@ -261,7 +272,11 @@ func (s *Session) reconsider(id IntentID, w *wish, h *held) {
 	}
 	switch f {
 	case fateDone:
-		s.conclude(id, w, StateSuperseded, "somebody did it already")
+		why := "somebody did it already"
+		if in.Op == opRole && !h.roster.has(in.Account) {
+			why = "they are not in the group any more"
+		}
+		s.conclude(id, w, StateSuperseded, why)
 	case fateDenied, fateUnfounded:
 		s.conclude(id, w, StateDenied, "the group's rules do not allow it")
 	default:
@@ -581,6 +596,11 @@ func (s *Session) commit(h *held, jobs []job, refresh bool) {
 	edit, intents := s.plan(h, jobs)
 	edit.Now = s.wall
 	if len(intents) == 0 && !refresh {
+		for _, id := range sortedNames(s.wishes) { // key packages may have run out meanwhile
+			if w := s.wishes[id]; w.Intent.Op == opAdd && w.Landed == (CommitID{}) {
+				s.reconsider(id, w, h)
+			}
+		}
 		return
 	}
 	if len(intents) > 0 {
