@@ -20,7 +20,8 @@ import (
 //	         the turns it heard them at: by their hash (sum)
 //	erase    once all have said so, with one and the same sum
 //
-// Nobody leaves c after that. Suppose some do; look at the first of them to do
+// Nobody who was there leaves c after that. (Who is let in anew starts over, with
+// the states of the branch that let it in, and can be let in again.) Suppose some do; look at the first of them to do
 // so after its ack. It follows the rule, which leads to c as long as all stand
 // there: so it had heard a vote beside c that it had not heard when it gave its
 // ack. Within one turn a device's votes lie on one line, so that vote was of a

@@ -49,8 +49,12 @@ func (s *seat) shows() {
 
 // beyond tells the books of the states that the seat can no longer leave,
 // because it destroyed what they came from. One that goes by age or by the
-// window alone is no word of agreement.
-func (s *seat) beyond(erased []session.EpochID) {
+// window alone is no word of agreement; nor is one that goes because the device
+// was let in anew: it starts over, like any joiner, and can be let in again.
+func (s *seat) beyond(erased []session.EpochID, told []session.Notice) {
+	if slices.ContainsFunc(told, func(n session.Notice) bool { return n.Kind == session.NoticeJoined }) {
+		return
+	}
 	n := s.n
 	ahead := time.Duration(n.clock.read(n.w.now)-genesis)*time.Millisecond - n.w.now
 	if ahead > agedFor {
@@ -59,7 +63,7 @@ func (s *seat) beyond(erased []session.EpochID) {
 	for _, id := range erased {
 		next := n.w.Book.Passed(s.group.name, n.name, epochName(id))
 		if e := s.group.edges[id]; next != "" && (e == nil || s.number < e.number+windowOf) {
-			n.w.Book.Beyond(s.group.name, n.name, next)
+			n.w.Book.Beyond(n.w.now, s.group.name, n.name, next)
 		}
 	}
 }

@@ -223,7 +223,7 @@ func (s *seat) perform(e session.Effects) {
 	for i := range e.Notify {
 		s.notice(&e.Notify[i])
 	}
-	s.beyond(e.Erase)
+	s.beyond(e.Erase, e.Notify)
 	s.wake(e.Wake)
 }
 

@@ -43,10 +43,22 @@ func (b *Book) Holds(at time.Duration, group, device, id string) {
 }
 
 // Beyond says that a device can no longer leave a state by itself: it destroyed
-// what leads to any rival of it, because all who vote agreed.
-func (b *Book) Beyond(group, device, id string) {
+// what leads to any rival of it, because all who vote agreed. It breaks I3 if
+// another honest device, which has not found its branch lost, is beyond a rival.
+func (b *Book) Beyond(at time.Duration, group, device, id string) {
 	b.Looked["I3"]++
 	m := b.member(group, device)
+	if m.liar || m.gone {
+		return
+	}
+	for _, name := range sorted(b.group(group).members) {
+		o := b.group(group).members[name]
+		for _, other := range sorted(o.beyond) {
+			if o != m && !b.descends(id, other) && !b.descends(other, id) {
+				b.broke(at, "I3", group, device, "%s is final here, and its rival %s at %s", short(id), short(other), name)
+			}
+		}
+	}
 	if m.beyond == nil {
 		m.beyond = map[string]bool{}
 	}
@@ -54,11 +66,11 @@ func (b *Book) Beyond(group, device, id string) {
 }
 
 // Finals checks I3 of a run at rest: what an honest device cannot leave is in
-// its history, and no two have such states that are rivals. One that found its
-// branch lost, and said so, has taken its word back.
+// its history. One that found its branch lost, and said so, has taken its word
+// back.
 func (b *Book) Finals(at time.Duration) {
 	for _, name := range sorted(b.groups) {
-		g, first := b.groups[name], map[string]string{}
+		g := b.groups[name]
 		for _, device := range sorted(g.members) {
 			m := g.members[device]
 			if m.liar || m.gone || m.at == "" {
@@ -68,12 +80,6 @@ func (b *Book) Finals(at time.Duration) {
 				if !b.descends(m.at, id) {
 					b.broke(at, "I3", name, device, "left %s, which was final here, for %s", b.name(id), b.name(m.at))
 				}
-				for _, other := range sorted(first) {
-					if !b.descends(id, other) && !b.descends(other, id) {
-						b.broke(at, "I3", name, device, "%s is final here, and its rival %s at %s", short(id), short(other), first[other])
-					}
-				}
-				first[id] = device
 			}
 		}
 	}

@@ -63,14 +63,14 @@ func TestEachCheckCanFail(t *testing.T) {
 			b.Head(1, "room", "alice", "e2")
 		}},
 		{"I3", "left", func(b *check.Book) {
-			b.Beyond("room", "bob", "e0")
+			b.Beyond(1, "room", "bob", "e0")
 		}},
 		{"I3", "its rival", func(b *check.Book) { // each destroyed what leads to the other's state
 			for who, id := range map[string]string{"alice": "e2", "bob": "e3"} {
 				b.Epoch(1, "room", who, id, 2, "secret of "+id, []string{"alice", "bob"})
 				b.Child(id, "e1")
 				b.Head(1, "room", who, id)
-				b.Beyond("room", who, b.Passed("room", who, "e1"))
+				b.Beyond(1, "room", who, b.Passed("room", who, "e1"))
 			}
 		}},
 		{"I4", "in which it is not", func(b *check.Book) {
@@ -192,7 +192,7 @@ func TestChecksPassWhatIsRight(t *testing.T) {
 		b.Epoch(1, "room", who, "e3", 3, "third", []string{"alice", "bob"})
 		b.Child("e3", "e2")
 		b.Head(1, "room", who, "e3")
-		b.Beyond("room", who, []string{"e2", "e3"}[i]) // the other is one further
+		b.Beyond(1, "room", who, []string{"e2", "e3"}[i]) // the other is one further
 	}
 	if broken := b.Rest(9, one); len(broken) > 0 {
 		t.Error(broken)
