@@ -4,8 +4,10 @@
 //
 // Latency is set beside gossip alone: hosts with the very settings of ours, the
 // same number of them in the same process a moment later, that pass on as many
-// bytes and do nothing with them. What a node adds to that is one synced write
-// before it sends, and the engine.
+// bytes and do nothing with them. What a node adds to that is two synced writes,
+// one after the other: the sender's before it publishes, the receiver's before it
+// shows; and the engine. All nodes of a group share this machine's cores and disk,
+// which those of real people do not.
 //
 // # Walk
 //
