@@ -258,12 +258,19 @@ func (k *keeper) due(now time.Time) (due []peer.ID, next time.Duration) {
 			next = min(next, a.next.Sub(now))
 		}
 	}
+	leisurely := func(a *acquaintance) int { // once there are enough, whoever was never met goes last
+		if have < meetAtOnce || !a.seen.IsZero() {
+			return 0
+		}
+		return 1
+	}
 	slices.SortFunc(due, func(a, b peer.ID) int {
 		x, y := k.known[a], k.known[b]
-		return cmp.Or(cmp.Compare(x.wait, y.wait), x.next.Compare(y.next), cmp.Compare(x.lot, y.lot))
+		return cmp.Or(cmp.Compare(leisurely(x), leisurely(y)), cmp.Compare(x.wait, y.wait), x.next.Compare(y.next), cmp.Compare(x.lot, y.lot))
 	})
+	room := meetAtOnce - have
 	due = slices.DeleteFunc(due, func(p peer.ID) bool {
-		if have++; have <= meetAtOnce || !k.known[p].seen.IsZero() {
+		if room--; room >= 0 || !k.known[p].seen.IsZero() {
 			return false
 		}
 		if k.leisure.IsZero() {

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -36,11 +37,19 @@ func TestMeetsAFewThenTheRest(t *testing.T) {
 		}
 		k.known[due[0]].up, k.known[due[0]].seen = true, now
 	}
-	for _, p := range first { // a partition
+	for _, p := range first[1:] { // a partition, from some
 		k.known[p].up = false
 	}
-	now = now.Add(3 * pace)
-	if due, _ := k.due(now); len(due) < len(first) {
-		t.Fatalf("of %d that were lost and others, %d are due", len(first), len(due))
+	for i := range 4 {
+		k.known[peer.ID("more "+strconv.Itoa(i))] = &acquaintance{up: true}
+	}
+	due, _ := k.due(now.Add(3 * pace))
+	if len(due) != len(first) {
+		t.Fatalf("of %d that were lost and others, %d are due", len(first)-1, len(due))
+	}
+	for i, p := range due {
+		if lost := slices.Contains(first, p); lost != (i < len(first)-1) {
+			t.Errorf("%s is dialled as number %d of %d, of which %d were lost", p, i, len(due), len(first)-1)
+		}
 	}
 }
