@@ -51,12 +51,17 @@
 // # Measured
 //
 // An hour of ordinary chat ([Chat]) among 1,000 people in groups of ten takes
-// 26 s (139 virtual seconds a second), among 100 two, among 10 a sixth
-// of one; a node takes 94 kB of heap when its group is formed and some 330 kB
-// after the hour, most of it the log that every member keeps. One run each, on
-// two cores of an AMD EPYC that seven other jobs shared. To measure yours:
+// 49.8 s (72 virtual seconds a second), among 100 three (1,234), among 10 a
+// quarter of one (15,519); one run each, on two cores of an AMD EPYC at a load
+// of 25: of the processor, all three took 20 s together. A node takes 78 kB of
+// heap when its group is formed and 286 kB after the hour, most of it the log
+// of some 600 envelopes that every member keeps, nine of ten of them receipts.
+// To measure yours:
 //
 //	go test ./testnet/sim -run '^$' -bench BenchmarkChat -benchtime 1x
+//
+// One group, formed already, prices of package mls, a message and a commit, 20
+// virtual seconds: testnet/FOUND.md has the series.
 //
 // What computing costs (cost.go) is measured from package mls by TestPrices.
 // testnet/FOUND.md has the numbers, the suite row by row, and every bug found.
