@@ -20,21 +20,24 @@
 //
 // # Measured
 //
-// On two cores which five other programs kept busy, load 17 to 42 and no idle
-// moment, with `covey testnet up N`; what it says, median and range:
+// With `covey testnet up N`, what it says, on two cores of which other programs
+// left no moment idle (load 11 to 35); median and range. Cores: seconds of both,
+// over all processes, on the same machine.
 //
-//	5 nodes     1.0 s   0.8 to 1.2, 5 runs
-//	20 nodes    3.0 s   2.5 to 4.6, 7 runs; 2.4 s of cores (2.0 to 2.7, 5 runs)
-//	50 nodes    9.7 s   9.2 to 10.3, 3 runs; 11 s of cores (10.6 to 13, 3 runs)
-//	100 nodes   45 s    once; 70 s of cores
+//	5 nodes     0.8 s   0.7 to 1.2, 5 runs
+//	20 nodes    2.4 s   1.7 to 2.7, 7 runs; cores 2.4 s, 2.0 to 2.7 in 5 runs
+//	50 nodes    7.1 s   6.8 to 7.5, 4 runs; cores 11 s, 10.6 to 13 in 3 runs
+//	100 nodes   41 s    once; cores 70 s, once
 //
-// Of the 2.4 s, a half is the start of twenty daemons, a tenth that they become
-// contacts, the rest joining and a hundred connections. Fifty nodes, after that, on
-// the same machine: 55 MiB each, 68 after a hundred seconds (15 and 28 where what
-// they share is divided); 0.7 of a core for all of them from then on, and up to
-// 1.05 in the first hundred seconds. A message is at all fifty in 1.2 s, and at the
-// other half of a partition of 40 s, with what had been said there, 15 s after it
-// ends; a killed node that is started again has what it missed in 2.6 s. Once each.
+// Of the 2.4 s of cores a half is the start of twenty daemons, a tenth that they
+// become contacts, the rest joining and a hundred connections.
+//
+// Fifty nodes after that, load 20 to 60, once each: 55 MiB a daemon, 68 after a
+// hundred seconds (15 and 28 where what they share is divided); 0.7 to 1.05 of a
+// core for all of them in the first hundred seconds, 0.8 from then on. A message
+// is at all fifty in 1.2 s; after a partition of 40 s what was said on either side
+// is everywhere in 15 s (1.1 and 1.3 s among twenty); a killed node that is started
+// again has what it missed in 2.6 s.
 //
 // # Walk
 //
