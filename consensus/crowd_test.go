@@ -178,3 +178,57 @@ func TestCrowded(t *testing.T) {
 		t.Errorf("restored\n%s\nwas\n%s", again.answers(), c.answers())
 	}
 }
+
+// What an account builds on its own commits is nobody else's need, convicted or
+// not; and headers that go in a circle are no need at all.
+func TestCrowdedAlone(t *testing.T) {
+	w := parse(t, "group alice bob carol")
+	c := w.chain()
+	commit := func(parent, child, author string, slot uint32) Candidate {
+		n := w.root.Number + 1
+		if parent != "." {
+			n++
+		}
+		return Candidate{ID: commitID(child), Parent: epochID(parent), Author: account(author), Class: ClassChange, Slot: slot,
+			Child: Epoch{ID: epochID(child), Number: n, Roster: w.root.Roster}}
+	}
+	for i := range MaxTwins {
+		c.Add(commit(".", fmt.Sprint("a", i), "alice", uint32(i))) // as many devices, none convicted
+	}
+	c.Add(commit("b", "b2", "alice", 0))
+	if _, status := c.Add(commit(".", "b", "alice", 9)); status != AddCrowded || c.Guilty(account("alice")) {
+		t.Errorf("what alice built on alone is %v", status)
+	}
+	c.Hear(Vote{Account: account("bob"), Device: device("x"), Seq: 40, Head: epochID("a0")})
+	c.Hear(Vote{Account: account("bob"), Device: device("x"), Seq: 40, Head: epochID("a1")}) // bob is convicted
+	c.Add(commit("x", "y", "bob", 1))
+	c.Add(commit("y", "x", "bob", 1))
+	if c.Needed(epochID("x"), account("alice")) {
+		t.Error("a circle is needed")
+	}
+	c.check()
+}
+
+// What was taken because somebody needed it stays when the header above it turns
+// out to have lied.
+func TestCrowdedBelowALie(t *testing.T) {
+	w := parse(t, "group alice bob carol")
+	c := w.chain()
+	h := Candidate{ID: commitID("h"), Parent: w.root.ID, Author: account("alice"), Class: ClassRemove, Header: true,
+		Child: Epoch{ID: epochID("h"), Number: w.root.Number + 1, Roster: w.root.Roster}}
+	c.Add(h)
+	c.Add(Candidate{ID: commitID("d"), Parent: epochID("b4"), Author: account("carol"), Class: ClassChange,
+		Child: Epoch{ID: epochID("d"), Number: w.root.Number + 3, Roster: w.root.Roster}})
+	for i := range 6 {
+		e := Epoch{ID: epochID(fmt.Sprint("b", i)), Number: w.root.Number + 2, Roster: w.root.Roster}
+		c.Add(Candidate{ID: commitID(fmt.Sprint("b", i)), Parent: h.Child.ID, Child: e, Author: account("bob"), Class: ClassChange, Slot: uint32(i)})
+	}
+	h.Header, h.Class = false, ClassMaintain
+	if _, status := c.Add(h); status != AddHeld {
+		t.Fatalf("what the header lied about is %v", status)
+	}
+	if n := len(c.Children(epochID("h"))); n != MaxTwins+1 {
+		t.Errorf("%d are left of %d", n, MaxTwins+1)
+	}
+	c.check()
+}

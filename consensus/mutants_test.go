@@ -131,7 +131,6 @@ var mutations = []struct{ file, from, to string }{
 	{"crowd.go", "k.Author != author && !c.Guilty(k.Author)", "false"},
 	{"crowd.go", "k.Author != author && !c.Guilty(k.Author)", "!c.Guilty(k.Author)"},
 	{"crowd.go", "ids = append(ids, k.Child.ID)", ""},
-	{"crowd.go", "if !seen[k.Child.ID] {", "if true {"},
 	{"snapshot.go", "c.Seek(k.Child.ID)", ""},
 	{"chain.go", "\t\tc.Seek(k.Child.ID)\n", ""},
 	{"snapshot.go", "c.gone.put(l.ID, g)", ""},

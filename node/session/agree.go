@@ -21,12 +21,13 @@ import (
 //	erase    once all have said so, with one and the same sum
 //
 // Nobody who was there leaves c after that. (Who is let in anew starts over, with
-// the states of the branch that let it in, and can be let in again.) Suppose some do; look at the first of them to do
-// so after its ack. It follows the rule, which leads to c as long as all stand
-// there: so it had heard a vote beside c that it had not heard when it gave its
-// ack. Within one turn a device's votes lie on one line, so that vote was of a
-// later turn than the sum counts, and came after its own device's ack, which
-// counts the same turns. Then that device had left earlier: it is not the first.
+// the states of the branch that let it in, and can be let in again.) Suppose some
+// do; look at the first of them to do so after its ack. It follows the rule, which
+// leads to c as long as all stand there: so it had heard a vote beside c that it
+// had not heard when it gave its ack. Within one turn a device's votes lie on one
+// line, so that vote was of a later turn than the sum counts, and came after its
+// own device's ack, which counts the same turns. Then that device had left
+// earlier: it is not the first.
 //
 // All is every device of every account that votes on p's children and that c
 // keeps: an account's second device, asleep, may wake and vote for what it last

@@ -65,7 +65,8 @@
 //
 // Read in this order: event.go, effect.go, session.go, envelope.go, inbox.go,
 // epoch.go, policy.go, intent.go, commit.go, renew.go, vouch.go, vote.go,
-// agree.go, move.go, outbox.go, receipt.go, read.go, retain.go, heal.go, engine.go.
+// crowd.go, proof.go, agree.go, move.go, outbox.go, guard.go, receipt.go, read.go,
+// retain.go, heal.go, engine.go.
 //
 // # What others see
 //
