@@ -142,9 +142,7 @@ func TestLostDeviceInAnySchedule(t *testing.T) {
 		said := schedule(w, []string{"alice", "phone", "bob", "carol"}, draw())
 		w.step("alice", session.RemoveDevice{ID: intentOf("lost"), Device: phone.id.Device})
 		for name, texts := range schedule(w, others, draw()) {
-			for _, text := range texts {
-				said[name] = append(said[name], text)
-			}
+			said[name] = append(said[name], texts...)
 		}
 		w.heal()
 		w.run(200_000)
