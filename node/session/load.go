@@ -218,6 +218,7 @@ func (s *Session) loadAsked(l *loader) {
 	if _, ok := l.rows[rowTellings]; ok {
 		l.read(rowTellings, &s.tellings)
 		s.tellAt = s.now + tellAfter
+		s.pressBy(s.now + pressAfter)
 	}
 	if _, ok := l.rows[rowNews]; ok {
 		l.read(rowNews, &s.news)

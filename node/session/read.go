@@ -44,6 +44,7 @@ type telling struct {
 	// Number is that epoch's, and ID what the author's receipt will name.
 	Number uint64    `cbor:"4,keyasint"`
 	ID     MessageID `cbor:"5,keyasint"`
+	At     Time      `cbor:"6,keyasint"` // told
 }
 
 // wordID names a statement among the messages of a receipt.
@@ -140,6 +141,8 @@ func (s *Session) sayRead() {
 		}
 		s.publishOwn(s.sealOn(h, innerControl, s.state(controlRead, t.Word)))
 		t.Epoch, t.Number, t.ID = h.id, h.number, wordID(s.cfg.Self.Device, s.meta.Stated)
+		t.At = s.now
+		s.pressBy(s.now + s.patience())
 		s.tellingsChanged = true
 		s.tellNext = s.now + s.receiptTime()
 	}

@@ -254,12 +254,13 @@ func (s *Session) askAround(from Peer) {
 	}
 }
 
-// press opens exchanges where a message of mine has no receipt from everybody:
+// press opens exchanges where a message of mine has no receipt from everybody, or
+// word that I have read another's has none from its author:
 // gossip may have lost it, or a link that only works one way. Each neighbour is
 // asked when the receipts should be there, and again each time the message is
 // twice as old; reminders alone would take a round for each neighbour.
 func (s *Session) press() {
-	if len(s.outbox) == 0 {
+	if len(s.outbox) == 0 && len(s.tellings) == 0 {
 		s.pressAt = 0
 	}
 	if s.pressAt != 0 && s.pressAt <= s.now {
@@ -268,17 +269,27 @@ func (s *Session) press() {
 			if m.Epoch == (EpochID{}) || s.head() == nil || !s.lacking(m) {
 				continue
 			}
-			for _, p := range s.peers {
-				at := max(m.At+max(s.patience(), 2*(p.offered-m.At)), p.offered+pressEvery)
-				if at <= s.now {
-					p.wanted, at = true, s.now+pressEvery
-				}
-				s.pressBy(at)
+			s.pressFor(m.At)
+		}
+		for _, t := range s.tellings {
+			if !t.waits() {
+				s.pressFor(t.At)
 			}
 		}
 	}
 	if s.pressAt != 0 {
 		s.wake(s.pressAt)
+	}
+}
+
+// pressFor asks the neighbours whose turn it is about what was said at a time.
+func (s *Session) pressFor(said Time) {
+	for _, p := range s.peers {
+		at := max(said+max(s.patience(), 2*(p.offered-said)), p.offered+pressEvery)
+		if at <= s.now {
+			p.wanted, at = true, s.now+pressEvery
+		}
+		s.pressBy(at)
 	}
 }
 
