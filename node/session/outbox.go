@@ -23,8 +23,8 @@ type sent struct {
 	Seq   uint64          `cbor:"8,keyasint"` // order among mine
 	Got   map[Device]bool `cbor:"9,keyasint,omitempty"`
 	Of    int             `cbor:"10,keyasint"`
-	// For the audience guard (guard.go): the head it was written or last
-	// protected under, and, of the branches it lost, whom they had removed.
+	// For the audience guard (guard.go): the head it was first protected under,
+	// anew after its branch lost, and, of the branches it lost, whom they had removed.
 	Under  EpochID   `cbor:"12,keyasint"`
 	Parted EpochID   `cbor:"17,keyasint"`           // where the branch parted that had removed them
 	Since  Time      `cbor:"18,keyasint,omitempty"` // Held
@@ -114,7 +114,10 @@ func (s *Session) protect(h *held, id MessageID, m *sent) int {
 	raw := s.sealOn(h, innerMessage, ciphertext)
 	e, _ := parseEnvelope(raw)
 	s.logEnvelope(e.id(), &e)
-	m.Epoch, m.Number, m.Under, m.At = h.id, h.number, h.id, s.now
+	m.Epoch, m.Number, m.At = h.id, h.number, s.now
+	if _, known := s.chain.Epoch(m.Under); !known {
+		m.Under = h.id
+	}
 	m.Of = len(h.roster.leaves) - 1
 	s.pressBy(s.now + s.patience())
 	s.saveSent(id, m)
