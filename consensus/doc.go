@@ -194,5 +194,5 @@
 // describe.go draws, rule.go is the place where measurements put another rule. In the tests, cases_test.go is the rule in pictures and
 // reference_test.go the rule again, slowly. By default 60,000 random trees are
 // compared with it; -trees=1000000 does a million. -mutate changes the code in
-// some seventy ways, one at a time, and sees the tests fail.
+// some eighty ways, one at a time, and sees the tests fail.
 package consensus
