@@ -316,7 +316,11 @@ func (s *Session) rejoin(e Epoch, side sidecar, by Package) {
 	s.unparkAll()
 	s.askAll()
 	for _, id := range sortedNames(s.wishes) {
-		s.wishes[id].Said = EpochID{} // whether it has landed on this branch too, review finds
+		w := s.wishes[id]
+		w.Said = EpochID{} // whether it has landed on this branch too, review finds
+		if w.Intent.Op == opAdd {
+			w.Packages, w.Intent.Signature = nil, nil // may have been used meanwhile: others are looked for
+		}
 	}
 	s.review(h)
 }
