@@ -90,37 +90,36 @@
 //
 // On two cores that other work kept busy, once each unless said otherwise:
 //
-//	200 kills -9 while sending   8,990 messages acknowledged, none lost or doubled
+//	200 kills -9 while sending   21,224 messages acknowledged, none lost or doubled
 //	send --wait delivered        19 ms (median of 30, two nodes on loopback)
 //	send --wait handed           17 ms (likewise)
 //	a commit of 800 devices      0.3 s announced and fetched, links of 20 ms; 28 s
 //	                             where the announcement is lost
 //
-// By `covey bench node --burst 500 --messages 30` on two cores of an AMD EPYC
-// that other work kept busy all the while (load 14 to 19), medians of three
-// rounds, the least and the most of them behind:
+// By `covey bench node` on two cores of an AMD EPYC that had little else to do,
+// medians of three rounds, the least and the most of them behind:
 //
 //	                                       nodes  median  least–most
-//	start of a new node, until ready           1    180 ms   172–678
-//	start after kill -9                        1    189 ms   178–290
-//	resident memory, a daemon of a group      10     59 MiB  (22 its share)
-//	idle CPU of it                            10   0.95 % of a core
-//	synced write, p50                          1   0.49 ms   0.409–0.77
-//	message, p50 (gossip alone)                2    4.0 ms   2.91–4.97 (0.38)
-//	                                          10     16 ms   13.1–16.4 (1.7)
-//	                                          30     51 ms   40.4–84.4 (8.7)
-//	message, p99 (gossip alone)                2     63 ms   56.5–227 (0.87)
-//	                                          10     81 ms   81–156 (48)
-//	                                          30    229 ms   162–285 (182)
-//	messages sustained, of one sender         10     96 /s   82.8–128, none dropped
-//	invitation to first message                2     58 ms   29.7–104
-//	10,000 missed, from start to readable      5    7.2 s    5.63–10.5
+//	start of a new node, until ready           1     43 ms   41.5–43.5
+//	start after kill -9                        1     63 ms   61.9–82.9
+//	resident memory, a daemon of a group      10     63 MiB  59.4–63.2 (24 its share)
+//	idle CPU of it                            10   1.75 % of a core, 1.6–2.3
+//	synced write, p50                          1   0.26 ms   0.253–0.265
+//	message, p50 (gossip alone)                2    2.3 ms   2.28–2.35 (0.39)
+//	                                          10    6.7 ms   6.25–6.83 (1.6)
+//	                                          30     18 ms   17.4–18.4 (4.9)
+//	message, p99 (gossip alone)                2    3.7 ms   3.41–5.91 (0.78)
+//	                                          10     14 ms   12.1–14.2 (3.7)
+//	                                          30     36 ms   32.7–36.2 (12)
+//	messages sustained, of one sender         10    475 /s   438–520, none dropped
+//	invitation to first message                2     15 ms   12.1–19.9
+//	10,000 missed, from start to readable      5    2.3 s    1.78–2.83
 //
 // Latency is to be at most 1.3 times that of gossip and one synced write. It is
 // more at every size. Between two nodes nearly all the rest is two synced writes
 // one after the other, before the message is published and before it is shown,
 // and 0.3 ms of engine. In one process of thirty the two cores are the limit: a
-// message costs about 73 ms of CPU in all of them together. Some two fifths of it
+// message cost about 73 ms of CPU in all of them together on a busy machine. Some two fifths of it
 // went away where receipts were left out: eight a second of all members together,
 // each gossiped to all and logged by all. To send them to the author alone, while
 // it can be reached, would end that, and is not done.
