@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
@@ -67,7 +68,9 @@ func (n *Node) find(ctx context.Context, p peer.ID) (peer.AddrInfo, error) {
 		return peer.AddrInfo{}, errNowhere
 	}
 	asked := 0
-	for _, other := range n.presence.connected() {
+	others := n.presence.connected()
+	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] }) // next time, ask others
+	for _, other := range others {
 		if other == p || !n.share(other, p) {
 			continue
 		}

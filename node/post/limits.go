@@ -19,17 +19,18 @@ const (
 	packageEvery = 2 * time.Second
 	// packageReply is the size of an answer with a key package, in bytes.
 	packageReply = 16 << 10
-	// retryEvery is how often what could not be delivered or fetched is tried
-	// again, besides whenever a device of concern comes up; parcelLife is how
-	// long.
+	// retryEvery is how seldom what could not be fetched is tried again at most,
+	// besides whenever a device of concern comes up; parcelLife is how long a
+	// Welcome is tried.
 	retryEvery = 2 * time.Minute
 	// retryLast is the longest wait before a parcel is tried again whose device
 	// does not come up, and parcelsAtOnce how many are carried at a time.
 	retryLast     = time.Hour
 	parcelsAtOnce = 16
-	// seekFirst is how soon key packages that were not found are sought again, just
-	// longer than a device refuses to give a second one to the same peer; each
-	// further wait is twice as long, up to retryEvery.
+	// seekFirst is how soon key packages that were not found are sought again, and
+	// a Welcome whose device nobody found is tried again, just longer than a device
+	// refuses to give a second package to the same peer; each further wait is twice
+	// as long, up to retryEvery and retryLast.
 	seekFirst  = 3 * time.Second
 	parcelLife = 14 * 24 * time.Hour
 	// pollEvery is how often this device looks into its mailbox; pollDays is

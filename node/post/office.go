@@ -127,9 +127,8 @@ func load[T any](o *Office, prefix string, keep func(key string, v T)) error {
 // Run tries to deliver and to fetch whatever waits, until the context ends. It
 // is the office's only goroutine, besides errands.
 func (o *Office) Run(ctx context.Context) {
-	seek, retry, poll, publish := time.NewTicker(seekFirst), time.NewTicker(retryEvery), time.NewTicker(pollEvery), time.NewTicker(publishEvery)
+	seek, poll, publish := time.NewTicker(seekFirst), time.NewTicker(pollEvery), time.NewTicker(publishEvery)
 	defer seek.Stop()
-	defer retry.Stop()
 	defer poll.Stop()
 	defer publish.Stop()
 	o.begin()
@@ -140,7 +139,6 @@ func (o *Office) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-seek.C:
-		case <-retry.C:
 		case <-o.nudge:
 		case <-poll.C:
 			o.poll(pollDays)

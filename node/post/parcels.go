@@ -103,7 +103,7 @@ func (o *Office) deliverDue() {
 			done := o.carry(ctx, key, p)
 			o.mu.Lock()
 			p.under = false
-			p.due = time.Now().Add(min(retryEvery<<min(p.tries, 8), retryLast))
+			p.due = time.Now().Add(min(seekFirst<<min(p.tries, 16), retryLast))
 			p.tries++
 			if done {
 				delete(o.parcels, key)
