@@ -38,9 +38,10 @@ const (
 	// lostEvery is how often dropped gossip may start an exchange of logs.
 	lostEvery = time.Second
 	// whereMessage is the size of a question after addresses and of its answer,
-	// in bytes; askWhere is how many members are asked for one peer.
+	// in bytes; askWhere is how many members are asked for one peer: of a
+	// newcomer only its inviter may know, and to say no costs little.
 	whereMessage = 4 << 10
-	askWhere     = 3
+	askWhere     = 64
 	// maxLinkAddresses is how many addresses a link holds.
 	maxLinkAddresses = 4
 	// helloAgain is how soon a hello is said again that got no answer, and helloLast
