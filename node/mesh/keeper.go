@@ -230,7 +230,7 @@ func (k *keeper) round() time.Duration {
 		}
 		k.mark(p, true, nil)
 		k.m.done.Go(func() {
-			err := k.m.dial(p)
+			err := k.m.dial(k.m.ctx, p)
 			<-k.dials
 			k.mark(p, false, err)
 			k.wake()
@@ -345,8 +345,8 @@ func (k *keeper) mark(p peer.ID, begins bool, err error) {
 }
 
 // dial connects to a peer, looking its addresses up where that can help.
-func (m *Mesh) dial(p peer.ID) error {
-	ctx, cancel := context.WithTimeout(m.ctx, dialTimeout)
+func (m *Mesh) dial(ctx context.Context, p peer.ID) error {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	if len(m.host.Peerstore().Addrs(p)) > 0 {
 		if err := m.host.Connect(ctx, peer.AddrInfo{ID: p}); err == nil || m.config.Find == nil {

@@ -471,6 +471,23 @@ func TestRequests(t *testing.T) {
 	})
 }
 
+// Who is asked is looked for first where no address is known: a newcomer that
+// only others have met.
+func TestRequestsFindWhoIsAsked(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 2, func(_ int, c *Config) {
+			c.Find = func(_ context.Context, p peer.ID) (peer.AddrInfo, error) {
+				return peer.AddrInfo{ID: p, Addrs: []ma.Multiaddr{ma.StringCast(simlink.Address(1))}}, nil
+			}
+		})
+		w.nodes[1].Serve("echo", 100, func(_ context.Context, _ peer.ID, b []byte) []byte { return b })
+		got, err := w.nodes[0].Ask(t.Context(), w.id(1), "echo", []byte("hi"), 100)
+		if err != nil || string(got) != "hi" {
+			t.Errorf("got %q, %v", got, err)
+		}
+	})
+}
+
 func TestNetworksDoNotMix(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 2, func(place int, c *Config) { c.Network = fmt.Sprint("net", place) })

@@ -239,11 +239,16 @@ func (m *Mesh) Serve(protocol string, max int, answer func(ctx context.Context, 
 	})
 }
 
-// Ask sends a request to a peer, dialling it if need be, and returns its
-// answer of at most max bytes.
+// Ask sends a request to a peer, which is looked for and dialled if need be, and
+// returns its answer of at most max bytes.
 func (m *Mesh) Ask(ctx context.Context, p peer.ID, protocol string, request []byte, max int) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
 	defer cancel()
+	if len(m.host.Network().ConnsToPeer(p)) == 0 {
+		if err := m.dial(ctx, p); err != nil {
+			return nil, fmt.Errorf("reach the peer: %w", err)
+		}
+	}
 	out, err := m.streams.open(ctx, p, protocol)
 	if err != nil {
 		return nil, fmt.Errorf("reach the peer: %w", err)
