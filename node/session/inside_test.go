@@ -148,3 +148,22 @@ func TestRemovedReadsOnlyTheControlPlane(t *testing.T) {
 		t.Error("carol cannot read a vote")
 	}
 }
+
+// Devices of a group renew their keys at times spread over the second half of
+// what the group allows itself, however large it is.
+func TestRenewalsAreSpread(t *testing.T) {
+	for _, n := range []int{2, 100, 5000, 1 << 16} {
+		h := &held{roster: &roster{leaves: make([]Leaf, n)}}
+		every := max(renewEvery, Time(n)*renewShare)
+		least, most := every, Time(0)
+		for i := range 100 {
+			s := &Session{}
+			s.cfg.Self.Device[0] = byte(i)
+			at := s.renewAfter(h)
+			least, most = min(least, at), max(most, at)
+		}
+		if least < every/2 || most >= every || least > every*6/10 || most < every*9/10 {
+			t.Errorf("of %d hours, %d devices renew after %d to %d", every/3600_000, n, least/3600_000, most/3600_000)
+		}
+	}
+}

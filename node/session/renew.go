@@ -28,7 +28,7 @@ func (s *Session) renewIfDue() {
 func (s *Session) renewAfter(h *held) Time {
 	every := max(renewEvery, Time(len(h.roster.leaves))*renewShare)
 	sum := sha256.Sum256(append(s.group[:], s.cfg.Self.Device[:]...))
-	return every/2 + Time(binary.BigEndian.Uint32(sum[:])%uint32(every/2))
+	return every/2 + Time(binary.BigEndian.Uint64(sum[:])%uint64(every/2))
 }
 
 // crowded reports whether the log of the head's epoch has grown so large that
