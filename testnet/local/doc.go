@@ -27,11 +27,8 @@
 //	            quiet                          busy
 //	5 nodes                                    0.8 s   0.7 to 1.2, 5 runs
 //	20 nodes    1.1 s   1.1 to 1.8, 7 runs     2.4 s   1.7 to 2.7, 7 runs; cores 2.4 s
-//	50 nodes    5.5 s   4.3 to 7.0, 6 runs     7.1 s   6.8 to 7.5, 4 runs; cores 11 s
-//	100 nodes   37 s    once                   41 s    once; cores 70 s
-//
-// Four further quiet runs of fifty were ended after 20 s, when they were not up
-// yet: all nodes ran, and what they waited for is not known.
+//	50 nodes    4.9 s   4.6 to 9.0, 10 runs    7.1 s   6.8 to 7.5, 4 runs; cores 11 s
+//	100 nodes   37 s    once                   28, 41 and 105 s; cores 70 s, once
 //
 // Of the 2.4 s of cores a half is the start of twenty daemons, a tenth that they
 // become contacts, the rest joining and a hundred connections.
