@@ -175,17 +175,17 @@ func readFolder(dir string) (f folder, err error) {
 	} else if !info.IsDir() {
 		return f, fmt.Errorf("%s is a file: name the folder of a report", dir)
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.csv"))
+	files, err := fs.Glob(os.DirFS(dir), "*.csv") // the folder's own name is no pattern
 	if err != nil {
 		return f, err
 	}
-	for _, path := range files {
-		t, ours, err := readTable(path)
+	for _, name := range files {
+		t, ours, err := readTable(filepath.Join(dir, name))
 		if err != nil {
 			return f, err
 		}
 		if ours {
-			f.tables[strings.TrimSuffix(filepath.Base(path), ".csv")] = t
+			f.tables[strings.TrimSuffix(name, ".csv")] = t
 		}
 	}
 	if len(f.tables) == 0 {
