@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/covey-p2p/covey/cmd/covey/tui"
 	"github.com/covey-p2p/covey/node/api"
 	"github.com/covey-p2p/covey/testnet/bench"
 	"github.com/covey-p2p/covey/testnet/bench/nodes"
@@ -99,6 +100,6 @@ func (a *app) benchCompare() *cobra.Command {
 		if err != nil {
 			return &api.Error{Code: api.CodeNotFound, Message: err.Error()} // it begins with a folder's name: no capital
 		}
-		return a.did(facts{"text": text}, "%s", strings.TrimSuffix(text, "\n"))
+		return a.did(facts{"text": text}, "%s", tui.Visible(strings.TrimSuffix(text, "\n")))
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/covey-p2p/covey/cmd/covey/tui"
 	"github.com/covey-p2p/covey/cmd/covey/web"
 	"github.com/covey-p2p/covey/node/api"
 	"github.com/covey-p2p/covey/testnet/report"
@@ -107,7 +109,7 @@ func (a *app) simReport() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return a.did(json.RawMessage(summary), "%s, seed %d, rule %s, engine %s\n%s\npage   %s\nagain  %s", m.Name, m.Seed, m.Rule, m.Engine, m.About, filepath.Join(args[0], "report.html"), m.Replay)
+		return a.did(json.RawMessage(summary), "%s", tui.Visible(fmt.Sprintf("%s, seed %d, rule %s, engine %s\n%s\npage   %s\nagain  %s", m.Name, m.Seed, m.Rule, m.Engine, m.About, filepath.Join(args[0], "report.html"), m.Replay)))
 	})
 }
 
