@@ -164,6 +164,9 @@ func (f *Fleet) Adopt(ctx context.Context, c people.Code) (people.Sibling, error
 	case !ok:
 		return people.Sibling{}, people.ErrCode
 	}
+	if err := f.c.Known.Room(c.Device); err != nil {
+		return people.Sibling{}, err
+	}
 	now := time.Now().Unix()
 	a := people.Adoption{Secret: c.Secret, Certificate: cert, Contacts: f.c.Book.Handed(),
 		Siblings: []people.Sibling{{ID: f.c.Self.Identity().Device, Addresses: f.c.Node.LinkAddresses(), Since: now}}}

@@ -34,7 +34,7 @@ type Sibling struct {
 	Addresses [][]byte       `cbor:"2,keyasint,omitempty"`
 	Since     int64          `cbor:"3,keyasint"`           // Unix seconds
 	Removed   bool           `cbor:"4,keyasint,omitempty"` // and to be taken out wherever it is
-	Key       bool           `cbor:"5,keyasint,omitempty"` // it holds the account\'s key
+	Key       bool           `cbor:"5,keyasint,omitempty"` // it holds the account's key
 }
 
 // Code is what a new device shows.
@@ -173,12 +173,33 @@ func (s *Siblings) Is(d session.Device) bool {
 	return ok && !x.Removed
 }
 
-// Add enters a device.
+// Room is ErrFull where the account cannot have a further device: a new one that
+// was told of it already could not go back.
+func (s *Siblings) Room(d session.Device) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.room(d)
+}
+
+func (s *Siblings) room(d session.Device) error {
+	here := 0
+	for _, x := range s.known {
+		if !x.Removed {
+			here++
+		}
+	}
+	if _, again := s.known[d]; here >= maxDevices || !again && len(s.known) >= maxSiblings {
+		return ErrFull
+	}
+	return nil
+}
+
+// Add enters a device. Its error is ErrFull, or the store's.
 func (s *Siblings) Add(x Sibling) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, again := s.known[x.ID]; !again && len(s.known) >= maxSiblings {
-		return ErrFull
+	if err := s.room(x.ID); err != nil {
+		return err
 	}
 	return s.save(x)
 }

@@ -94,6 +94,46 @@ func TestAdopt(t *testing.T) {
 	}
 }
 
+// As many devices fit as an adoption can tell of, and those removed make room
+// until too many are remembered; then there is none before anybody is asked.
+func TestRoomForDevices(t *testing.T) {
+	_, _, sib := fresh(t, "alice")
+	for i := range maxSiblings {
+		d := session.Device{1, byte(i)}
+		if i >= maxDevices {
+			if err := sib.Room(d); !errors.Is(err, ErrFull) {
+				t.Fatalf("room for device %d beside this one: %v", i+1, err)
+			}
+			if err := sib.Remove(session.Device{1, byte(i - maxDevices)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		told := Adoption{Siblings: []Sibling{{}}}
+		for _, s := range sib.All() {
+			if !s.Removed {
+				told.Siblings = append(told.Siblings, s)
+			}
+		}
+		if _, err := ReadAdoption(told.Encode()); err != nil {
+			t.Fatalf("device %d cannot be told of the others: %v", i+1, err)
+		}
+		if err := errors.Join(sib.Room(d), sib.Add(Sibling{ID: d})); err != nil {
+			t.Fatalf("device %d: %v", i+1, err)
+		}
+	}
+	for i := range maxDevices {
+		if err := sib.Remove(session.Device{1, byte(maxSiblings - 1 - i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := sib.Room(session.Device{2}); !errors.Is(err, ErrFull) {
+		t.Errorf("room though too many are remembered: %v", err)
+	}
+	if err := sib.Room(session.Device{1}); err != nil {
+		t.Errorf("none for one that was removed: %v", err)
+	}
+}
+
 func TestReadCode(t *testing.T) {
 	_, me, sib := fresh(t, "phone")
 	good := sib.Show(me.Identity().Device, "net", [][]byte{{1}}, now).String()

@@ -19,9 +19,10 @@ const (
 	// maxAddress the bytes of each.
 	maxAddresses = 8
 	maxAddress   = 256
-	// maxDevices is how many devices of one contact are kept.
+	// maxDevices is how many devices of one contact are kept, and how many an
+	// account may have beside this one.
 	maxDevices = 8
-	// maxSiblings is how many devices an account may have beside this one, those
+	// maxSiblings is how many other devices of the account are remembered, those
 	// removed among them.
 	maxSiblings = 32
 	// CodeLife is how long a new device waits to be taken into an account: time
