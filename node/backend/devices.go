@@ -25,7 +25,7 @@ func deviceError(err error) error {
 	case errors.Is(err, people.ErrInUse):
 		return api.NewError(api.CodeConflict, "This device has an account with people or groups of its own.", "Link a new one: a node in an empty directory.")
 	}
-	return err
+	return node.StorageError(err)
 }
 
 // Devices implements api.NodeBackend.
