@@ -7,17 +7,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-)
 
-// vectorsEnv names a directory tree of official test vectors
-// (mls-implementations JSON). Without it, those that come with the module of
-// the second implementation are run.
-const vectorsEnv = "COVEY_MLS_VECTORS"
+	"github.com/covey-p2p/covey/mls/internal/vectors"
+)
 
 // families runs each family of vectors, by file name. Each returns how many
 // cases it ran.
@@ -45,7 +41,7 @@ var families = map[string]func(*testing.T, []byte) int{
 // for each. A file that is neither known by name nor of the passive shape
 // fails, and so does one without cases.
 func TestVectors(t *testing.T) {
-	dir := vectorDir(t)
+	dir := vectors.Dir(t)
 	files := 0
 	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(p) != ".json" {
@@ -93,18 +89,6 @@ func runVectorFile(t *testing.T, rel string, data []byte) {
 		return
 	}
 	fmt.Printf("vectors %s %d ok\n", rel, n)
-}
-
-func vectorDir(t *testing.T) string {
-	t.Helper()
-	if dir := os.Getenv(vectorsEnv); dir != "" {
-		return dir
-	}
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/thomas-vilte/mls-go").Output()
-	if err != nil {
-		t.Fatalf("finding the module that carries the vectors: %v", err)
-	}
-	return filepath.Join(strings.TrimSpace(string(out)), "testdata")
 }
 
 // each runs one case after another, stopping a file after its first ten

@@ -2,48 +2,14 @@ package schedule_test
 
 import (
 	"bytes"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/covey-p2p/covey/mls/internal/schedule"
 	"github.com/covey-p2p/covey/mls/internal/suite"
+	"github.com/covey-p2p/covey/mls/internal/vectors"
 	"github.com/covey-p2p/covey/mls/internal/wire"
 )
-
-// hexBytes is a byte string of the vector files.
-type hexBytes []byte
-
-func (h *hexBytes) UnmarshalText(text []byte) (err error) {
-	*h, err = hex.DecodeString(string(text))
-	return err
-}
-
-// readVectors loads an official vector file, from COVEY_MLS_VECTORS or from the
-// module that carries copies of them.
-func readVectors(t testing.TB, name string, into any) {
-	t.Helper()
-	dir := os.Getenv("COVEY_MLS_VECTORS")
-	if dir == "" {
-		out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/thomas-vilte/mls-go").Output()
-		if err != nil {
-			t.Fatalf("finding the vectors: %v", err)
-		}
-		dir = filepath.Join(strings.TrimSpace(string(out)), "testdata/mls-interop-testvectors/test-vectors")
-	}
-	raw, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(raw, into); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func lookup(t testing.TB, id suite.ID) *suite.Suite {
 	t.Helper()
@@ -72,38 +38,38 @@ func eachSuite(t *testing.T, seen map[suite.ID]int) {
 }
 
 func TestKeyScheduleVectors(t *testing.T) {
-	var vectors []struct {
-		CipherSuite       suite.ID `json:"cipher_suite"`
-		GroupID           hexBytes `json:"group_id"`
-		InitialInitSecret hexBytes `json:"initial_init_secret"`
+	var cases []struct {
+		CipherSuite       suite.ID    `json:"cipher_suite"`
+		GroupID           vectors.Hex `json:"group_id"`
+		InitialInitSecret vectors.Hex `json:"initial_init_secret"`
 		Epochs            []struct {
-			TreeHash                hexBytes `json:"tree_hash"`
-			CommitSecret            hexBytes `json:"commit_secret"`
-			PSKSecret               hexBytes `json:"psk_secret"`
-			ConfirmedTranscriptHash hexBytes `json:"confirmed_transcript_hash"`
-			GroupContext            hexBytes `json:"group_context"`
-			JoinerSecret            hexBytes `json:"joiner_secret"`
-			WelcomeSecret           hexBytes `json:"welcome_secret"`
-			InitSecret              hexBytes `json:"init_secret"`
-			SenderDataSecret        hexBytes `json:"sender_data_secret"`
-			EncryptionSecret        hexBytes `json:"encryption_secret"`
-			ExporterSecret          hexBytes `json:"exporter_secret"`
-			EpochAuthenticator      hexBytes `json:"epoch_authenticator"`
-			ExternalSecret          hexBytes `json:"external_secret"`
-			ConfirmationKey         hexBytes `json:"confirmation_key"`
-			MembershipKey           hexBytes `json:"membership_key"`
-			ResumptionPSK           hexBytes `json:"resumption_psk"`
-			ExternalPub             hexBytes `json:"external_pub"`
+			TreeHash                vectors.Hex `json:"tree_hash"`
+			CommitSecret            vectors.Hex `json:"commit_secret"`
+			PSKSecret               vectors.Hex `json:"psk_secret"`
+			ConfirmedTranscriptHash vectors.Hex `json:"confirmed_transcript_hash"`
+			GroupContext            vectors.Hex `json:"group_context"`
+			JoinerSecret            vectors.Hex `json:"joiner_secret"`
+			WelcomeSecret           vectors.Hex `json:"welcome_secret"`
+			InitSecret              vectors.Hex `json:"init_secret"`
+			SenderDataSecret        vectors.Hex `json:"sender_data_secret"`
+			EncryptionSecret        vectors.Hex `json:"encryption_secret"`
+			ExporterSecret          vectors.Hex `json:"exporter_secret"`
+			EpochAuthenticator      vectors.Hex `json:"epoch_authenticator"`
+			ExternalSecret          vectors.Hex `json:"external_secret"`
+			ConfirmationKey         vectors.Hex `json:"confirmation_key"`
+			MembershipKey           vectors.Hex `json:"membership_key"`
+			ResumptionPSK           vectors.Hex `json:"resumption_psk"`
+			ExternalPub             vectors.Hex `json:"external_pub"`
 			Exporter                struct {
 				Label           string
-				Context, Secret hexBytes
+				Context, Secret vectors.Hex
 				Length          int
 			}
 		}
 	}
-	readVectors(t, "key-schedule.json", &vectors)
+	vectors.Read(t, "key-schedule.json", &cases)
 	seen := map[suite.ID]int{}
-	for _, v := range vectors {
+	for _, v := range cases {
 		s := lookup(t, v.CipherSuite)
 		seen[s.ID()]++
 		init := suite.Secret(v.InitialInitSecret)
@@ -151,18 +117,18 @@ func TestKeyScheduleVectors(t *testing.T) {
 }
 
 func TestPSKSecretVectors(t *testing.T) {
-	var vectors []struct {
+	var cases []struct {
 		CipherSuite suite.ID `json:"cipher_suite"`
 		PSKs        []struct {
-			ID    hexBytes `json:"psk_id"`
-			PSK   hexBytes `json:"psk"`
-			Nonce hexBytes `json:"psk_nonce"`
+			ID    vectors.Hex `json:"psk_id"`
+			PSK   vectors.Hex `json:"psk"`
+			Nonce vectors.Hex `json:"psk_nonce"`
 		} `json:"psks"`
-		PSKSecret hexBytes `json:"psk_secret"`
+		PSKSecret vectors.Hex `json:"psk_secret"`
 	}
-	readVectors(t, "psk_secret.json", &vectors)
+	vectors.Read(t, "psk_secret.json", &cases)
 	seen := map[suite.ID]int{}
-	for _, v := range vectors {
+	for _, v := range cases {
 		s := lookup(t, v.CipherSuite)
 		seen[s.ID()]++
 		var ids []schedule.PreSharedKeyID
@@ -181,17 +147,17 @@ func TestPSKSecretVectors(t *testing.T) {
 }
 
 func TestTranscriptHashVectors(t *testing.T) {
-	var vectors []struct {
-		CipherSuite                  suite.ID `json:"cipher_suite"`
-		ConfirmationKey              hexBytes `json:"confirmation_key"`
-		AuthenticatedContent         hexBytes `json:"authenticated_content"`
-		InterimTranscriptHashBefore  hexBytes `json:"interim_transcript_hash_before"`
-		ConfirmedTranscriptHashAfter hexBytes `json:"confirmed_transcript_hash_after"`
-		InterimTranscriptHashAfter   hexBytes `json:"interim_transcript_hash_after"`
+	var cases []struct {
+		CipherSuite                  suite.ID    `json:"cipher_suite"`
+		ConfirmationKey              vectors.Hex `json:"confirmation_key"`
+		AuthenticatedContent         vectors.Hex `json:"authenticated_content"`
+		InterimTranscriptHashBefore  vectors.Hex `json:"interim_transcript_hash_before"`
+		ConfirmedTranscriptHashAfter vectors.Hex `json:"confirmed_transcript_hash_after"`
+		InterimTranscriptHashAfter   vectors.Hex `json:"interim_transcript_hash_after"`
 	}
-	readVectors(t, "transcript-hashes.json", &vectors)
+	vectors.Read(t, "transcript-hashes.json", &cases)
 	seen := map[suite.ID]int{}
-	for _, v := range vectors {
+	for _, v := range cases {
 		s := lookup(t, v.CipherSuite)
 		seen[s.ID()]++
 		// AuthenticatedContent of a commit ends in confirmation_tag<V>, and what
@@ -208,25 +174,25 @@ func TestTranscriptHashVectors(t *testing.T) {
 }
 
 func TestSecretTreeVectors(t *testing.T) {
-	var vectors []struct {
-		CipherSuite      suite.ID `json:"cipher_suite"`
-		EncryptionSecret hexBytes `json:"encryption_secret"`
+	var cases []struct {
+		CipherSuite      suite.ID    `json:"cipher_suite"`
+		EncryptionSecret vectors.Hex `json:"encryption_secret"`
 		SenderData       struct {
-			Secret     hexBytes `json:"sender_data_secret"`
-			Ciphertext hexBytes
-			Key, Nonce hexBytes
+			Secret     vectors.Hex `json:"sender_data_secret"`
+			Ciphertext vectors.Hex
+			Key, Nonce vectors.Hex
 		} `json:"sender_data"`
 		Leaves [][]struct {
 			Generation       schedule.Generation
-			ApplicationKey   hexBytes `json:"application_key"`
-			ApplicationNonce hexBytes `json:"application_nonce"`
-			HandshakeKey     hexBytes `json:"handshake_key"`
-			HandshakeNonce   hexBytes `json:"handshake_nonce"`
+			ApplicationKey   vectors.Hex `json:"application_key"`
+			ApplicationNonce vectors.Hex `json:"application_nonce"`
+			HandshakeKey     vectors.Hex `json:"handshake_key"`
+			HandshakeNonce   vectors.Hex `json:"handshake_nonce"`
 		}
 	}
-	readVectors(t, "secret-tree.json", &vectors)
+	vectors.Read(t, "secret-tree.json", &cases)
 	seen := map[suite.ID]int{}
-	for _, v := range vectors {
+	for _, v := range cases {
 		s := lookup(t, v.CipherSuite)
 		seen[s.ID()]++
 		t.Run(fmt.Sprintf("suite %d leaves %d", s.ID(), len(v.Leaves)), func(t *testing.T) {
@@ -238,7 +204,7 @@ func TestSecretTreeVectors(t *testing.T) {
 			r := schedule.NewRatchets(s, suite.Secret(v.EncryptionSecret), len(v.Leaves))
 			for leaf, generations := range v.Leaves {
 				for _, g := range generations {
-					for kind, want := range map[schedule.Kind][2]hexBytes{
+					for kind, want := range map[schedule.Kind][2]vectors.Hex{
 						schedule.Handshake:   {g.HandshakeKey, g.HandshakeNonce},
 						schedule.Application: {g.ApplicationKey, g.ApplicationNonce},
 					} {

@@ -2,45 +2,11 @@ package suite_test
 
 import (
 	"bytes"
-	"encoding/hex"
-	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/covey-p2p/covey/mls/internal/suite"
+	"github.com/covey-p2p/covey/mls/internal/vectors"
 )
-
-// hexBytes is a byte string of the vector files.
-type hexBytes []byte
-
-func (h *hexBytes) UnmarshalText(text []byte) (err error) {
-	*h, err = hex.DecodeString(string(text))
-	return err
-}
-
-// readVectors loads an official vector file, from COVEY_MLS_VECTORS or from the
-// module that carries copies of them.
-func readVectors(t testing.TB, name string, into any) {
-	t.Helper()
-	dir := os.Getenv("COVEY_MLS_VECTORS")
-	if dir == "" {
-		out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/thomas-vilte/mls-go").Output()
-		if err != nil {
-			t.Fatalf("finding the vectors: %v", err)
-		}
-		dir = filepath.Join(strings.TrimSpace(string(out)), "testdata/mls-interop-testvectors/test-vectors")
-	}
-	raw, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(raw, into); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func lookup(t testing.TB, id suite.ID) *suite.Suite {
 	t.Helper()
@@ -59,40 +25,40 @@ func equal(t *testing.T, what string, got, want []byte) {
 }
 
 func TestCryptoBasicsVectors(t *testing.T) {
-	var vectors []struct {
+	var cases []struct {
 		CipherSuite suite.ID `json:"cipher_suite"`
 		RefHash     struct {
 			Label      string
-			Value, Out hexBytes
+			Value, Out vectors.Hex
 		} `json:"ref_hash"`
 		ExpandWithLabel struct {
-			Secret, Context, Out hexBytes
+			Secret, Context, Out vectors.Hex
 			Label                string
 			Length               int
 		} `json:"expand_with_label"`
 		DeriveSecret struct {
-			Secret, Out hexBytes
+			Secret, Out vectors.Hex
 			Label       string
 		} `json:"derive_secret"`
 		DeriveTreeSecret struct {
-			Secret, Out hexBytes
+			Secret, Out vectors.Hex
 			Label       string
 			Generation  uint32
 			Length      int
 		} `json:"derive_tree_secret"`
 		SignWithLabel struct {
-			Priv, Pub, Content, Signature hexBytes
+			Priv, Pub, Content, Signature vectors.Hex
 			Label                         string
 		} `json:"sign_with_label"`
 		EncryptWithLabel struct {
-			Priv, Pub, Context, Plaintext, Ciphertext hexBytes
-			KEMOutput                                 hexBytes `json:"kem_output"`
+			Priv, Pub, Context, Plaintext, Ciphertext vectors.Hex
+			KEMOutput                                 vectors.Hex `json:"kem_output"`
 			Label                                     string
 		} `json:"encrypt_with_label"`
 	}
-	readVectors(t, "crypto-basics.json", &vectors)
+	vectors.Read(t, "crypto-basics.json", &cases)
 	seen := map[suite.ID]bool{}
-	for _, v := range vectors {
+	for _, v := range cases {
 		s := lookup(t, v.CipherSuite)
 		seen[s.ID()] = true
 		t.Run(s.String(), func(t *testing.T) {

@@ -1,57 +1,12 @@
 package tree
 
 import (
-	"encoding/hex"
-	"encoding/json"
-	"io/fs"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/covey-p2p/covey/mls/internal/vectors"
 )
-
-// readVectors loads one official vector file, found by its name below
-// COVEY_MLS_VECTORS or in the module that carries copies of them.
-func readVectors(t testing.TB, name string, into any) {
-	t.Helper()
-	dir := os.Getenv("COVEY_MLS_VECTORS")
-	if dir == "" {
-		out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/thomas-vilte/mls-go").Output()
-		if err != nil {
-			t.Fatalf("finding the vectors: %v", err)
-		}
-		dir = strings.TrimSpace(string(out))
-	}
-	found := ""
-	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && d.Name() == name {
-			found = p
-			return fs.SkipAll
-		}
-		return err
-	})
-	if err != nil || found == "" {
-		t.Fatalf("%s is not below %s (%v)", name, dir, err)
-	}
-	raw, err := os.ReadFile(found)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(raw, into); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// hexBytes is bytes as the vectors write them.
-type hexBytes []byte
-
-func (h *hexBytes) UnmarshalText(b []byte) (err error) {
-	*h, err = hex.DecodeString(string(b))
-	return err
-}
 
 func TestVectorsTreeMath(t *testing.T) {
 	var cases []struct {
@@ -63,7 +18,7 @@ func TestVectorsTreeMath(t *testing.T) {
 		Parent  []*NodeIndex `json:"parent"`
 		Sibling []*NodeIndex `json:"sibling"`
 	}
-	readVectors(t, "tree-math.json", &cases)
+	vectors.Read(t, "tree-math.json", &cases)
 	for _, c := range cases {
 		depth := depthFor(c.Leaves)
 		if got := Root(depth); got != c.Root {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/covey-p2p/covey/mls/internal/suite"
+	"github.com/covey-p2p/covey/mls/internal/vectors"
 	"github.com/covey-p2p/covey/mls/internal/wire"
 )
 
@@ -69,15 +70,15 @@ func (p *proposal) Decode(r *wire.Reader) {
 
 func TestVectorsTreeOperations(t *testing.T) {
 	var cases []struct {
-		Suite      suite.ID  `json:"cipher_suite"`
-		Proposal   hexBytes  `json:"proposal"`
-		Sender     LeafIndex `json:"proposal_sender"`
-		Before     hexBytes  `json:"tree_before"`
-		HashBefore hexBytes  `json:"tree_hash_before"`
-		After      hexBytes  `json:"tree_after"`
-		HashAfter  hexBytes  `json:"tree_hash_after"`
+		Suite      suite.ID    `json:"cipher_suite"`
+		Proposal   vectors.Hex `json:"proposal"`
+		Sender     LeafIndex   `json:"proposal_sender"`
+		Before     vectors.Hex `json:"tree_before"`
+		HashBefore vectors.Hex `json:"tree_hash_before"`
+		After      vectors.Hex `json:"tree_after"`
+		HashAfter  vectors.Hex `json:"tree_hash_after"`
 	}
-	readVectors(t, "tree-operations.json", &cases)
+	vectors.Read(t, "tree-operations.json", &cases)
 	for i, c := range cases {
 		s := suiteOf(t, c.Suite)
 		before := parse(t, s, c.Before)
@@ -119,12 +120,12 @@ func TestVectorsTreeOperations(t *testing.T) {
 func TestVectorsTreeValidation(t *testing.T) {
 	var cases []struct {
 		Suite       suite.ID      `json:"cipher_suite"`
-		Tree        hexBytes      `json:"tree"`
-		GroupID     hexBytes      `json:"group_id"`
-		Hashes      []hexBytes    `json:"tree_hashes"`
+		Tree        vectors.Hex   `json:"tree"`
+		GroupID     vectors.Hex   `json:"group_id"`
+		Hashes      []vectors.Hex `json:"tree_hashes"`
 		Resolutions [][]NodeIndex `json:"resolutions"`
 	}
-	readVectors(t, "tree-validation.json", &cases)
+	vectors.Read(t, "tree-validation.json", &cases)
 	for i, c := range cases {
 		s := suiteOf(t, c.Suite)
 		tree := parse(t, s, c.Tree)
@@ -154,7 +155,7 @@ func TestVectorsTreeValidation(t *testing.T) {
 			bound = bound || l.Source != SourceKeyPackage
 		}
 		bad := new(Invalid)
-		err := tree.Verify(&Rules{Suite: s, GroupID: append(hexBytes{1}, c.GroupID...)})
+		err := tree.Verify(&Rules{Suite: s, GroupID: append(vectors.Hex{1}, c.GroupID...)})
 		if bound && (!errors.As(err, &bad) || bad.Check != CheckLeafSignature) {
 			t.Errorf("case %d: for another group: %v", i, err)
 		}
@@ -163,26 +164,26 @@ func TestVectorsTreeValidation(t *testing.T) {
 }
 
 type treeKEMCase struct {
-	Suite      suite.ID `json:"cipher_suite"`
-	GroupID    hexBytes `json:"group_id"`
-	Epoch      uint64   `json:"epoch"`
-	Transcript hexBytes `json:"confirmed_transcript_hash"`
-	Tree       hexBytes `json:"ratchet_tree"`
+	Suite      suite.ID    `json:"cipher_suite"`
+	GroupID    vectors.Hex `json:"group_id"`
+	Epoch      uint64      `json:"epoch"`
+	Transcript vectors.Hex `json:"confirmed_transcript_hash"`
+	Tree       vectors.Hex `json:"ratchet_tree"`
 	Leaves     []struct {
-		Index      LeafIndex `json:"index"`
-		Encryption hexBytes  `json:"encryption_priv"`
-		Signature  hexBytes  `json:"signature_priv"`
+		Index      LeafIndex   `json:"index"`
+		Encryption vectors.Hex `json:"encryption_priv"`
+		Signature  vectors.Hex `json:"signature_priv"`
 		Secrets    []struct {
-			Node   NodeIndex `json:"node"`
-			Secret hexBytes  `json:"path_secret"`
+			Node   NodeIndex   `json:"node"`
+			Secret vectors.Hex `json:"path_secret"`
 		} `json:"path_secrets"`
 	} `json:"leaves_private"`
 	Paths []struct {
-		Sender       LeafIndex   `json:"sender"`
-		Path         hexBytes    `json:"update_path"`
-		Secrets      []*hexBytes `json:"path_secrets"`
-		CommitSecret hexBytes    `json:"commit_secret"`
-		HashAfter    hexBytes    `json:"tree_hash_after"`
+		Sender       LeafIndex      `json:"sender"`
+		Path         vectors.Hex    `json:"update_path"`
+		Secrets      []*vectors.Hex `json:"path_secrets"`
+		CommitSecret vectors.Hex    `json:"commit_secret"`
+		HashAfter    vectors.Hex    `json:"tree_hash_after"`
 	} `json:"update_paths"`
 }
 
@@ -229,7 +230,7 @@ func (c *treeKEMCase) privates(t *testing.T, tree *Tree) map[LeafIndex]*Private 
 
 func TestVectorsTreeKEM(t *testing.T) {
 	var cases []treeKEMCase
-	readVectors(t, "treekem.json", &cases)
+	vectors.Read(t, "treekem.json", &cases)
 	for i := range cases {
 		c := &cases[i]
 		s := suiteOf(t, c.Suite)

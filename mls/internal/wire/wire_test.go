@@ -3,43 +3,25 @@ package wire_test
 import (
 	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/covey-p2p/covey/mls/internal/vectors"
 	"github.com/covey-p2p/covey/mls/internal/wire"
 )
 
 func TestDeserializationVectors(t *testing.T) {
-	dir := os.Getenv("COVEY_MLS_VECTORS")
-	if dir == "" {
-		out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/thomas-vilte/mls-go").Output()
-		if err != nil {
-			t.Fatalf("finding the vectors: %v", err)
-		}
-		dir = filepath.Join(strings.TrimSpace(string(out)), "testdata/mls-interop-testvectors/test-vectors")
-	}
-	raw, err := os.ReadFile(filepath.Join(dir, "deserialization.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var vectors []struct {
+	var cases []struct {
 		Header string `json:"vlbytes_header"`
 		Length int
 	}
-	if err := json.Unmarshal(raw, &vectors); err != nil {
-		t.Fatal(err)
-	}
-	if len(vectors) == 0 {
+	vectors.Read(t, "deserialization.json", &cases)
+	if len(cases) == 0 {
 		t.Fatal("no vectors")
 	}
-	for _, v := range vectors {
+	for _, v := range cases {
 		header, err := hex.DecodeString(v.Header)
 		if err != nil {
 			t.Fatal(err)
