@@ -121,7 +121,7 @@ func (s *Session) wish(ev Event) {
 
 // fetched gives wishes that waited for key packages what was found.
 func (s *Session) fetched(e Fetched) {
-	for _, id := range sortedNames(s.wishes) {
+	for _, id := range sortedIDs(s.wishes) {
 		w := s.wishes[id]
 		if !w.Fetching || w.Intent.Account != e.Account {
 			continue
@@ -204,7 +204,7 @@ func (s *Session) sign(w *wish, h *held) {
 
 // review looks at every wish on a head that has just become the head.
 func (s *Session) review(h *held) {
-	for _, id := range sortedNames(s.wishes) {
+	for _, id := range sortedIDs(s.wishes) {
 		w := s.wishes[id]
 		// Who carried it is forgotten by a device that was let in again, and the
 		// commit may be of this branch: it is not to be done twice.
@@ -221,7 +221,7 @@ func (s *Session) review(h *held) {
 		}
 		s.reconsider(id, w, h)
 	}
-	for _, id := range sortedNames(s.pool) {
+	for _, id := range sortedIDs(s.pool) {
 		if p := s.pool[id]; p.until()+window < h.number && p.due(s, h) == nil {
 			delete(s.pool, id)
 			s.drop(rowPool(id))
@@ -293,7 +293,7 @@ func (s *Session) announce(h *held) {
 	}
 	var open []*wish
 	size, asked := 0, false // one commit renews for all who wish it
-	for _, id := range sortedNames(s.wishes) {
+	for _, id := range sortedIDs(s.wishes) {
 		w := s.wishes[id]
 		switch {
 		case w.Fetching || w.Landed != (CommitID{}):
@@ -456,7 +456,7 @@ func (s *Session) work(h *held) (jobs []job, refresh bool) {
 			jobs = append(jobs, j)
 		}
 	}
-	for _, id := range sortedNames(s.wishes) {
+	for _, id := range sortedIDs(s.wishes) {
 		w := s.wishes[id]
 		switch {
 		case w.Landed != (CommitID{}) || w.Fetching:
@@ -466,7 +466,7 @@ func (s *Session) work(h *held) (jobs []job, refresh bool) {
 			consider(&w.Intent, w.Packages)
 		}
 	}
-	for _, id := range sortedNames(s.pool) {
+	for _, id := range sortedIDs(s.pool) {
 		if r := s.pool[id].due(s, h); r != nil {
 			consider(&r.Intent, r.Packages)
 		}
@@ -596,7 +596,7 @@ func (s *Session) commit(h *held, jobs []job, refresh bool) {
 	edit, intents := s.plan(h, jobs)
 	edit.Now = s.wall
 	if len(intents) == 0 && !refresh {
-		for _, id := range sortedNames(s.wishes) { // key packages may have run out meanwhile
+		for _, id := range sortedIDs(s.wishes) { // key packages may have run out meanwhile
 			if w := s.wishes[id]; w.Intent.Op == opAdd && w.Landed == (CommitID{}) {
 				s.reconsider(id, w, h)
 			}
@@ -640,7 +640,7 @@ func (s *Session) commit(h *held, jobs []job, refresh bool) {
 	if c, ok := s.chain.Get(made); ok && !s.alone() {
 		s.publishOwn(s.headerOf(h, &c))
 	}
-	for _, id := range sortedNames(s.wishes) {
+	for _, id := range sortedIDs(s.wishes) {
 		w := s.wishes[id]
 		if w.Refresh && w.Landed == (CommitID{}) { // every commit renews its maker's keys
 			w.Made = append(w.Made, made)

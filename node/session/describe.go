@@ -138,11 +138,11 @@ func (s *Session) describeKept(b *strings.Builder) {
 func (s *Session) describeAsked(b *strings.Builder) {
 	ops := [...]string{opRenew: "renew keys", opAdd: "add", opRemove: "remove", opRole: "role", opName: "rename", opReadmit: "readmit", opDevice: "take out a device of"}
 	states := [...]string{"", "queued", "handed", "bound", "landed", "final", "delivered", "superseded", "denied", "expired"}
-	for _, id := range sortedNames(s.wishes) {
+	for _, id := range sortedIDs(s.wishes) {
 		w := s.wishes[id]
 		fmt.Fprintf(b, "asked  %s %s %s, %s\n", short(id[:]), ops[w.Intent.Op], s.called(w.Intent.Account), states[w.State])
 	}
-	for _, id := range sortedNames(s.pool) {
+	for _, id := range sortedIDs(s.pool) {
 		p := s.pool[id]
 		in := &p.Versions[len(p.Versions)-1].Intent
 		fmt.Fprintf(b, "others %s %s %s, until E%d\n", short(id[:]), ops[in.Op], s.called(in.Account), in.Until)

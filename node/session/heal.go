@@ -287,7 +287,7 @@ func (s *Session) rejoin(e Epoch, side sidecar, by Package) {
 		return
 	}
 	if s.meta.Status == statusRemoved { // what asked for just that is done, and must not happen again
-		for _, id := range sortedNames(s.wishes) {
+		for _, id := range sortedIDs(s.wishes) {
 			if in := &s.wishes[id].Intent; in.Op == opRemove && in.Account == s.cfg.Self.Account {
 				s.conclude(id, s.wishes[id], StateFinal, "")
 			}
@@ -315,7 +315,7 @@ func (s *Session) rejoin(e Epoch, side sidecar, by Package) {
 	h := s.head()
 	s.unparkAll()
 	s.askAll()
-	for _, id := range sortedNames(s.wishes) {
+	for _, id := range sortedIDs(s.wishes) {
 		w := s.wishes[id]
 		w.Said = EpochID{} // whether it has landed on this branch too, review finds
 		if w.Intent.Op == opAdd {
@@ -385,7 +385,7 @@ func (s *Session) forget() {
 	for _, key := range slices.Sorted(maps.Keys(s.treeRows)) {
 		s.drop(key)
 	}
-	for _, id := range sortedNames(s.pool) {
+	for _, id := range sortedIDs(s.pool) {
 		s.drop(rowPool(id))
 	}
 	for _, id := range sortedIDs(s.crowds) {

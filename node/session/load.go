@@ -258,7 +258,7 @@ func (s *Session) loadAsked(l *loader) {
 // Messages and all else are in the log, which the next exchange compares.
 func (s *Session) resume() {
 	s.disturbed()
-	for _, id := range sortedNames(s.wishes) {
+	for _, id := range sortedIDs(s.wishes) {
 		w := s.wishes[id]
 		s.tell(w, id, "") // a crash may have kept it from the faces
 		if w.Fetching {

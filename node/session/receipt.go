@@ -137,7 +137,7 @@ func (s *Session) lacks(id MessageID) {
 
 // chase asks for messages that are missing, and says so if they do not come.
 func (s *Session) chase() {
-	for _, id := range sortedNames(s.gaps) {
+	for _, id := range sortedIDs(s.gaps) {
 		since := s.gaps[id]
 		switch {
 		case s.now < since+gapAsk:

@@ -140,7 +140,7 @@ func (s *Session) lost(e *held) {
 
 // finalize ends what is out of any fork's reach: epochs down to keep.
 func (s *Session) finalize(keep EpochID) {
-	for _, id := range sortedNames(s.wishes) {
+	for _, id := range sortedIDs(s.wishes) {
 		w := s.wishes[id]
 		if w.Landed == (CommitID{}) {
 			continue
@@ -193,7 +193,7 @@ func (s *Session) finalize(keep EpochID) {
 // would be found in that commit, or done already.
 func (s *Session) drainPool(keep EpochID) {
 	s.drained = keep
-	for _, id := range sortedNames(s.pool) {
+	for _, id := range sortedIDs(s.pool) {
 		if c, ok := s.landed(id, nil); ok {
 			if k, _ := s.chain.Get(c); s.chain.Within(keep, k.Child.ID) {
 				delete(s.pool, id)

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -388,7 +387,7 @@ func (s *Session) wake(t Time) {
 
 // sortedIDs are a map's keys in order.
 func sortedIDs[K interface {
-	~[32]byte
+	~[16]byte | ~[32]byte
 	comparable
 }, V any](m map[K]V) []K {
 	keys := make([]K, 0, len(m))
@@ -396,24 +395,12 @@ func sortedIDs[K interface {
 		keys = append(keys, k)
 	}
 	slices.SortFunc(keys, func(a, b K) int {
-		x, y := [32]byte(a), [32]byte(b)
-		return bytes.Compare(x[:], y[:])
-	})
-	return keys
-}
-
-// sortedNames is sortedIDs for the short ids.
-func sortedNames[K interface {
-	~[16]byte
-	comparable
-}, V any](m map[K]V) []K {
-	keys := make([]K, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b K) int {
-		x, y := [16]byte(a), [16]byte(b)
-		return bytes.Compare(x[:], y[:])
+		for i := range len(a) {
+			if c := cmp.Compare(a[i], b[i]); c != 0 {
+				return c
+			}
+		}
+		return 0
 	})
 	return keys
 }

@@ -65,7 +65,7 @@ func (s *Session) cutLog(floor uint32) {
 			}
 		}
 	}
-	for _, id := range sortedNames(s.mids) {
+	for _, id := range sortedIDs(s.mids) {
 		if order := s.mids[id]; order < floor && cut < maxCut {
 			cut++
 			delete(s.mids, id)

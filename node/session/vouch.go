@@ -32,7 +32,7 @@ func (s *Session) vouched(h *held, account Account, in *intent) bool {
 
 // voucher is the word of another account that mine may renew its keys on h.
 func (s *Session) voucher(h *held) *intent {
-	for _, id := range sortedNames(s.pool) {
+	for _, id := range sortedIDs(s.pool) {
 		if r := s.pool[id].due(s, h); r != nil && s.vouched(h, s.cfg.Self.Account, &r.Intent) {
 			return &r.Intent
 		}
@@ -49,7 +49,7 @@ type petition struct {
 // unvouched lists who asked to renew their keys on h, must wait for others to
 // commit, and has nobody's word yet.
 func (s *Session) unvouched(h *held) (asked []petition) {
-	for _, id := range sortedNames(s.pool) {
+	for _, id := range sortedIDs(s.pool) {
 		p := s.pool[id]
 		r := p.due(s, h)
 		if r == nil || r.Intent.Op != opRenew || r.Intent.Account == s.cfg.Self.Account {

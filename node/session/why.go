@@ -141,7 +141,7 @@ func (s *Session) WhyMember(a Account) []string {
 	h := s.head()
 	if h == nil || !h.roster.has(a) {
 		out := []string{fmt.Sprintf("%s is not in the group.", s.called(a))}
-		for _, id := range sortedNames(s.wishes) {
+		for _, id := range sortedIDs(s.wishes) {
 			if w := s.wishes[id]; w.Intent.Op == opAdd && w.Intent.Account == a {
 				out = append(out, "An invitation is under way.")
 			}
