@@ -90,22 +90,6 @@ type Book struct {
 	spent    map[Stamp]int64 // stamps seen, until when; one stamp is one hello
 }
 
-var strict = func() cbor.DecMode {
-	m, err := cbor.DecOptions{DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden, TagsMd: cbor.TagsForbidden, MaxNestedLevels: 6, MaxArrayElements: 64, MaxMapPairs: 32}.DecMode()
-	if err != nil {
-		panic(err)
-	}
-	return m
-}()
-
-func encode(v any) []byte {
-	b, err := cbor.Marshal(v)
-	if err != nil {
-		panic(err) // every type of ours can be encoded
-	}
-	return b
-}
-
 // Open reads the book of an account.
 func Open(st *store.Store, engine session.Engine, self session.Account) (*Book, error) {
 	b := &Book{
@@ -285,16 +269,6 @@ func (c *Contact) saw(d session.Device, addresses [][]byte, now time.Time) {
 }
 
 // bounded drops addresses that are too many or too long.
-func bounded(addresses [][]byte) [][]byte {
-	out := make([][]byte, 0, maxAddresses)
-	for _, a := range addresses {
-		if len(a) <= maxAddress && len(out) < maxAddresses {
-			out = append(out, a)
-		}
-	}
-	return out
-}
-
 func random(n int) []byte {
 	b := make([]byte, n)
 	rand.Read(b)

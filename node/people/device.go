@@ -2,11 +2,9 @@ package people
 
 import (
 	"crypto/subtle"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -74,21 +72,13 @@ const (
 func (c Code) String() string {
 	c.Version = codeVersion
 	c.Addresses = bounded(c.Addresses)
-	return codeScheme + base64.RawURLEncoding.EncodeToString(encode(c))
+	return onPaper(codeScheme, c)
 }
 
 // ReadCode reads a code. Its error is ErrCode or ErrExpired.
 func ReadCode(s string, now time.Time) (Code, error) {
-	text, ok := strings.CutPrefix(strings.TrimSpace(s), codeScheme)
-	if !ok || len(text) > maxLink {
-		return Code{}, ErrCode
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return Code{}, ErrCode
-	}
 	var c Code
-	if err := strict.Unmarshal(raw, &c); err != nil || c.Version != codeVersion || len(c.Secret) != secretSize || len(c.Network) > MaxName {
+	if !offPaper(s, codeScheme, &c) || c.Version != codeVersion || len(c.Secret) != secretSize || len(c.Network) > MaxName {
 		return Code{}, ErrCode
 	}
 	if c.Expires <= now.Unix() {
@@ -97,15 +87,6 @@ func ReadCode(s string, now time.Time) (Code, error) {
 	c.Addresses = bounded(c.Addresses)
 	return c, nil
 }
-
-// wide reads an adoption, whose lists are longer than those of a hello.
-var wide = func() cbor.DecMode {
-	m, err := cbor.DecOptions{DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden, TagsMd: cbor.TagsForbidden, MaxNestedLevels: 8, MaxArrayElements: maxAdopted, MaxMapPairs: 32}.DecMode()
-	if err != nil {
-		panic(err)
-	}
-	return m
-}()
 
 // Encode writes an Adoption.
 func (a Adoption) Encode() []byte { a.Version = codeVersion; return encode(a) }

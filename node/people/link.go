@@ -3,11 +3,9 @@ package people
 import (
 	"bytes"
 	"crypto/subtle"
-	"encoding/base64"
 	"encoding/hex"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/covey-p2p/covey/node/session"
@@ -140,21 +138,13 @@ func (b *Book) redeem(secret []byte, now time.Time) (Link, bool) {
 func (c Card) URL() string {
 	c.Version = cardVersion
 	c.Addresses = bounded(c.Addresses)
-	return scheme + base64.RawURLEncoding.EncodeToString(encode(c))
+	return onPaper(scheme, c)
 }
 
 // ReadLink reads a link. Its error is ErrLink or ErrExpired.
 func ReadLink(url string, now time.Time) (Card, error) {
-	text, ok := strings.CutPrefix(strings.TrimSpace(url), scheme)
-	if !ok || len(text) > maxLink {
-		return Card{}, ErrLink
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(text, "//"))
-	if err != nil {
-		return Card{}, ErrLink
-	}
 	var c Card
-	if err := strict.Unmarshal(raw, &c); err != nil || c.Version != cardVersion || len(c.Secret) != secretSize || len(c.Name) > MaxName || len(c.Network) > MaxName {
+	if !offPaper(url, scheme, &c) || c.Version != cardVersion || len(c.Secret) != secretSize || len(c.Name) > MaxName || len(c.Network) > MaxName {
 		return Card{}, ErrLink
 	}
 	if c.Expires <= now.Unix() {
