@@ -136,6 +136,23 @@ func (w *world) know(place int, others ...int) {
 	w.nodes[place].Know(known)
 }
 
+// gather makes all nodes members of a topic, known to each other, and gives them
+// time to meet.
+func (w *world) gather(topic string) {
+	w.t.Helper()
+	var all []int
+	for i := range w.nodes {
+		all = append(all, i)
+	}
+	for i, n := range w.nodes {
+		w.know(i, all...)
+		if err := n.Subscribe(topic, w.ids(all...)); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	time.Sleep(5 * time.Second)
+}
+
 func (w *world) publish(place int, topic, text string) int {
 	w.t.Helper()
 	to, err := w.nodes[place].Publish(w.t.Context(), topic, []byte(text))
@@ -154,13 +171,7 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 func TestKnownPeersMeetAndGossip(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 5, nil)
-		for i := range 5 {
-			w.know(i, 0, 1, 2, 3, 4)
-			if err := w.nodes[i].Subscribe("room", w.ids(0, 1, 2, 3, 4)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		time.Sleep(5 * time.Second)
+		w.gather("room")
 		if n := w.publish(0, "room", "hello"); n != 4 {
 			t.Errorf("handed to %d peers, want 4", n)
 		}
@@ -240,11 +251,7 @@ func TestStrangerBecomesMemberWhileConnected(t *testing.T) {
 func TestTopicRotation(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 3, nil)
-		for i := range 3 {
-			w.know(i, 0, 1, 2)
-			w.nodes[i].Subscribe("old", w.ids(0, 1, 2))
-		}
-		time.Sleep(5 * time.Second)
+		w.gather("old")
 		w.nodes[1].Subscribe("new", w.ids(0, 1)) // first, while 0 does not know it
 		w.nodes[2].Subscribe("new", w.ids(0, 1, 2))
 		time.Sleep(5 * time.Second)
@@ -374,11 +381,7 @@ func TestBadFramesAreCountedAndBounded(t *testing.T) {
 func TestGarbageIsScoredDown(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 3, nil)
-		for i := range 3 {
-			w.know(i, 0, 1, 2)
-			w.nodes[i].Subscribe("room", w.ids(0, 1, 2))
-		}
-		time.Sleep(5 * time.Second)
+		w.gather("room")
 		for i := range 5 {
 			w.publish(1, "room", fmt.Sprint("early ", i))
 			w.publish(2, "room", fmt.Sprint("garbage ", i))
@@ -402,11 +405,7 @@ func TestGarbageIsScoredDown(t *testing.T) {
 func TestFloodIsBoundedAndScoredDown(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 3, nil)
-		for i := range 3 {
-			w.know(i, 0, 1, 2)
-			w.nodes[i].Subscribe("room", w.ids(0, 1, 2))
-		}
-		time.Sleep(5 * time.Second)
+		w.gather("room")
 		const burst, perSecond, flood, honest = 200, 50, 1000, 20
 		for i := range 2 { // gossipRate in small
 			g := w.nodes[i].gossip
@@ -491,12 +490,8 @@ func TestRequestsFindWhoIsAsked(t *testing.T) {
 func TestNetworksDoNotMix(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 2, func(place int, c *Config) { c.Network = fmt.Sprint("net", place) })
-		for i := range 2 {
-			w.know(i, 0, 1)
-			w.nodes[i].Subscribe("room", w.ids(0, 1))
-		}
 		w.nodes[1].Serve("echo", 100, func(context.Context, peer.ID, []byte) []byte { return []byte("yes") })
-		time.Sleep(5 * time.Second)
+		w.gather("room")
 		w.publish(0, "room", "hello")
 		w.nodes[0].Send(w.id(1), []byte("frame"))
 		if _, err := w.nodes[0].Ask(t.Context(), w.id(1), "echo", nil, 10); err == nil {
@@ -514,11 +509,7 @@ func TestNetworksDoNotMix(t *testing.T) {
 func TestCrashedPeerComesBackElsewhere(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 2, nil)
-		for i := range 2 {
-			w.know(i, 0, 1)
-			w.nodes[i].Subscribe("room", w.ids(0, 1))
-		}
-		time.Sleep(5 * time.Second)
+		w.gather("room")
 		w.nodes[0].Send(w.id(1), []byte("before")) // so that a stream is open
 		time.Sleep(time.Second)
 		zero, id := w.id(0), w.id(1)
