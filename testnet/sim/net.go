@@ -166,20 +166,29 @@ func (n *network) dice(p packet) *Rand {
 	return NewRand(mix(n.w.seed^mix(uint64(p.from)<<40|uint64(p.to)<<20))+uint64(p.n), "packet")
 }
 
-// send carries a gossip packet: it may be lost, doubled or overtaken. what is
-// for the trace; arrive runs at the far end, at most twice.
-func (n *network) send(p pair, bytes []byte, what string, arrive func()) {
-	size := len(bytes)
+// depart counts what sets out, and says which flow it is of; nil where it goes no
+// further, being held back or severed at once.
+func (n *network) depart(p pair, stream bool, bytes []byte, what string, arrive func()) *flow {
 	if n.held != nil {
-		*n.held = append(*n.held, held{p, false, what, sha256.Sum256(bytes), arrive})
-		return
+		*n.held = append(*n.held, held{p, stream, what, sha256.Sum256(bytes), arrive})
+		return nil
 	}
 	f := n.flow(p)
 	f.sent++
 	n.stats.Packets++
-	n.stats.Bytes += size
+	n.stats.Bytes += len(bytes)
 	if !n.open(p.from, p.to) {
 		n.sever(p, what)
+		return nil
+	}
+	return f
+}
+
+// send carries a gossip packet: it may be lost, doubled or overtaken. what is
+// for the trace; arrive runs at the far end, at most twice.
+func (n *network) send(p pair, bytes []byte, what string, arrive func()) {
+	f := n.depart(p, false, bytes, what, arrive)
+	if f == nil {
 		return
 	}
 	l, key := n.link(p), packet{p, f.sent}
@@ -207,7 +216,7 @@ func (n *network) send(p pair, bytes []byte, what string, arrive func()) {
 		n.w.note(Entry{Kind: "lost", Node: n.w.nodes[p.from].name, Peer: n.w.nodes[p.to].name, Count: f.sent, Text: what})
 		return
 	}
-	at := n.leave(p.from, size, l) + l.Latency.Sample(luck)
+	at := n.leave(p.from, len(bytes), l) + l.Latency.Sample(luck)
 	if reorder {
 		at += l.Latency.Sample(luck)
 	} else {
@@ -224,22 +233,13 @@ func (n *network) send(p pair, bytes []byte, what string, arrive func()) {
 // stream carries a frame over a reliable stream: in order, later rather than
 // lost, unless a partition severs it.
 func (n *network) stream(p pair, bytes []byte, what string, arrive func()) {
-	size := len(bytes)
-	if n.held != nil {
-		*n.held = append(*n.held, held{p, true, what, sha256.Sum256(bytes), arrive})
-		return
-	}
-	f := n.flow(p)
-	f.sent++
-	n.stats.Packets++
-	n.stats.Bytes += size
-	if !n.open(p.from, p.to) {
-		n.sever(p, what)
+	f := n.depart(p, true, bytes, what, arrive)
+	if f == nil {
 		return
 	}
 	l := n.link(p)
 	luck := n.dice(packet{p, f.sent})
-	at := n.leave(p.from, size, l) + l.Latency.Sample(luck)
+	at := n.leave(p.from, len(bytes), l) + l.Latency.Sample(luck)
 	for tries := 0; luck.Chance(l.Loss) && tries < retransmits; tries++ {
 		at += retransmitAfter << tries
 	}
