@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
 	ma "github.com/multiformats/go-multiaddr"
@@ -68,6 +69,7 @@ func (n *Node) find(ctx context.Context, p peer.ID) (peer.AddrInfo, error) {
 		return peer.AddrInfo{}, errNowhere
 	}
 	asked := 0
+	connected := network.WithNoDial(ctx, "where") // else who has just gone is asked for by asking who has just gone
 	others := n.presence.connected()
 	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] }) // next time, ask others
 	for _, other := range others {
@@ -77,7 +79,7 @@ func (n *Node) find(ctx context.Context, p peer.ID) (peer.AddrInfo, error) {
 		if asked++; asked > askWhere {
 			break
 		}
-		b, err := n.mesh.Ask(ctx, other, "where", encode(question{Version: wireVersion, Device: d}), whereMessage)
+		b, err := n.mesh.Ask(connected, other, "where", encode(question{Version: wireVersion, Device: d}), whereMessage)
 		if err != nil {
 			continue
 		}

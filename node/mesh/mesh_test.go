@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	"golang.org/x/time/rate"
@@ -483,6 +484,22 @@ func TestRequestsFindWhoIsAsked(t *testing.T) {
 		got, err := w.nodes[0].Ask(t.Context(), w.id(1), "echo", []byte("hi"), 100)
 		if err != nil || string(got) != "hi" {
 			t.Errorf("got %q, %v", got, err)
+		}
+	})
+}
+
+// Who is asked where another is, is not looked for itself: two that have just
+// gone would be looked for by way of each other without end.
+func TestWhoIsConnectedOnlyIsNotLookedFor(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 2, func(_ int, c *Config) {
+			c.Find = func(context.Context, peer.ID) (peer.AddrInfo, error) {
+				t.Error("looked for")
+				return peer.AddrInfo{}, errNoAddress
+			}
+		})
+		if got, err := w.nodes[0].Ask(network.WithNoDial(t.Context(), "test"), w.id(1), "echo", []byte("hi"), 100); err == nil {
+			t.Errorf("got %q", got)
 		}
 	})
 }

@@ -240,11 +240,12 @@ func (m *Mesh) Serve(protocol string, max int, answer func(ctx context.Context, 
 }
 
 // Ask sends a request to a peer, which is looked for and dialled if need be, and
-// returns its answer of at most max bytes.
+// returns its answer of at most max bytes. Under network.WithNoDial only a peer
+// that is connected is asked: what Config.Find does with it ends.
 func (m *Mesh) Ask(ctx context.Context, p peer.ID, protocol string, request []byte, max int) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
 	defer cancel()
-	if len(m.host.Network().ConnsToPeer(p)) == 0 {
+	if stay, _ := network.GetNoDial(ctx); !stay && len(m.host.Network().ConnsToPeer(p)) == 0 {
 		if err := m.dial(ctx, p); err != nil {
 			return nil, fmt.Errorf("reach the peer: %w", err)
 		}
