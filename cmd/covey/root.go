@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"github.com/covey-p2p/covey/cmd/covey/tui"
 	"github.com/covey-p2p/covey/node/api"
 )
 
@@ -28,6 +29,7 @@ type app struct {
 	wire     string // rules file of a testnet's wires, or ""
 	ran      bool   // a command began: what fails from here on is no misuse
 	typed    *api.Client
+	lines    *tui.Lines // what is typed where there is no screen
 }
 
 // must is for what only a mistake in this program makes fail.

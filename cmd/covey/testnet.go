@@ -249,15 +249,7 @@ func (a *app) testnetChat(ctx context.Context, net *local.Net, sup *local.Superv
 		do("latency", "DURATION", "Make every link slow: /latency 200ms", verbLine("latency")),
 		do("loss", "PROBABILITY", "Make every link lose packets: /loss 0.1", verbLine("loss")),
 	}}
-	if a.interactive() && os.Getenv("TERM") != "dumb" {
-		return tui.Run(ctx, client, o)
-	}
-	o.In, o.Out = a.in, a.out
-	err = tui.Plain(ctx, client, o)
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
+	return a.face(ctx, client, o)
 }
 
 func networkPanel(sup *local.Supervisor) []string {

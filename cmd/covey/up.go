@@ -61,7 +61,7 @@ func (a *app) up(ctx context.Context, name, group string) error {
 			return err
 		}
 		err = errors.Join(a.chatUntil(ctx, s.node.Asked(), group), s.stop())
-		if err != nil || !s.node.Fleet().Again() || !a.interactive() { // lines that were read already would be lost
+		if err != nil || !s.node.Fleet().Again() {
 			return err
 		}
 	}
@@ -126,11 +126,18 @@ func (a *app) chat(ctx context.Context, group string) error {
 			return err
 		}
 	}
-	o := tui.Options{Group: group, In: a.in, Out: a.out}
+	return a.face(ctx, a.client(), tui.Options{Group: group})
+}
+
+// face is the screen, or lines where there is none.
+func (a *app) face(ctx context.Context, c *api.Client, o tui.Options) error {
 	if a.interactive() && os.Getenv("TERM") != "dumb" {
-		return tui.Run(ctx, a.client(), tui.Options{Group: group})
+		return tui.Run(ctx, c, o)
 	}
-	err := tui.Plain(ctx, a.client(), o)
+	if a.lines == nil {
+		a.lines = tui.ReadLines(a.in)
+	}
+	err := tui.Plain(ctx, c, a.lines, a.out, o)
 	if ctx.Err() != nil {
 		return nil
 	}

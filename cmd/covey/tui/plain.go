@@ -11,12 +11,37 @@ import (
 	"github.com/covey-p2p/covey/node/api"
 )
 
+// Lines are what a person types or a pipe brings, line by line. A reader may be
+// given up between two lines, and the next one goes on from there.
+type Lines struct {
+	next chan string
+	err  error // set before next is closed
+}
+
+// maxLine is the length of a line, in bytes.
+const maxLine = 64 << 10
+
+// ReadLines reads lines from r.
+func ReadLines(r io.Reader) *Lines {
+	l := &Lines{next: make(chan string)}
+	go func() { // ends with the input, or with the program, as nothing ends a read
+		defer close(l.next)
+		in := bufio.NewScanner(r)
+		in.Buffer(nil, maxLine)
+		for in.Scan() {
+			l.next <- in.Text()
+		}
+		l.err = in.Err()
+	}()
+	return l
+}
+
 // Plain is the same face as lines: for a screen reader, a pipe, or a terminal
-// that can do no more. It reads lines until the input or the context ends.
-func Plain(ctx context.Context, c *api.Client, o Options) error {
+// that can do no more. It reads lines until they or the context end.
+func Plain(ctx context.Context, c *api.Client, in *Lines, out io.Writer, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p := &plain{desk: newDesk(c, o.Extra), out: o.Out}
+	p := &plain{desk: newDesk(c, o.Extra), out: out}
 	start := p.desk.refresh()
 	if o.Group != "" {
 		start = p.desk.then(p.desk.enter(o.Group), p.desk.refresh())
@@ -38,17 +63,27 @@ func Plain(ctx context.Context, c *api.Client, o Options) error {
 			p.event(ctx, e)
 		}
 	}()
-	in := bufio.NewScanner(o.In)
-	in.Buffer(nil, 64<<10)
-	for in.Scan() && ctx.Err() == nil {
-		if strings.TrimSpace(in.Text()) == "/quit" {
-			break
-		}
-		p.line(ctx, in.Text())
-	}
+	err := p.lines(ctx, in)
 	cancel()
 	<-watched
-	return in.Err()
+	return err
+}
+
+func (p *plain) lines(ctx context.Context, in *Lines) error {
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case text, more := <-in.next:
+			if !more {
+				return in.err
+			}
+			if strings.TrimSpace(text) == "/quit" {
+				return nil
+			}
+			p.line(ctx, text)
+		}
+	}
+	return nil
 }
 
 // plain owns the desk behind a lock: lines come from two goroutines, the

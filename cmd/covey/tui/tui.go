@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"io"
 	"strings"
 
 	"charm.land/bubbles/v2/textarea"
@@ -20,9 +19,6 @@ type Options struct {
 	// Beside, where set, gives the lines of a panel beside the timeline (a
 	// testnet's network). It is called off the loop, after every event.
 	Beside func() []string
-	// In and Out replace the terminal, for tests.
-	In  io.Reader
-	Out io.Writer
 }
 
 // Run shows the face of the node that a client reaches until the person
@@ -30,14 +26,7 @@ type Options struct {
 func Run(ctx context.Context, c *api.Client, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	opts := []tea.ProgramOption{tea.WithContext(ctx)}
-	if o.In != nil {
-		opts = append(opts, tea.WithInput(o.In))
-	}
-	if o.Out != nil {
-		opts = append(opts, tea.WithOutput(o.Out))
-	}
-	p := tea.NewProgram(newModel(ctx, c, o), opts...)
+	p := tea.NewProgram(newModel(ctx, c, o), tea.WithContext(ctx))
 	watched := make(chan struct{})
 	go func() { // follows the event log; ends with the context
 		defer close(watched)
