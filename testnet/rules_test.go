@@ -70,7 +70,7 @@ var rooms = map[string]room{
 	"testnet/bench/nodes": {imports: []string{"node", "node/api", "node/backend", "node/mesh", "node/session", "testnet/local"}, outside: []string{"github.com/libp2p", "github.com/multiformats"}},
 	"testnet/report":      {imports: []string{"testnet"}, outside: []string{"gonum.org"}},
 	"testnet/local":       {imports: []string{"testnet", "testnet/local/wire", "node", "node/api", "node/backend"}},
-	"testnet/local/wire":  {outside: []string{"github.com/libp2p"}},
+	"testnet/local/wire":  {outside: []string{"github.com/libp2p", "github.com/quic-go/quic-go", "go.uber.org/fx"}},
 	"cmd/covey":           {imports: everything, outside: everything},
 	"cmd/covey/tui":       {imports: []string{"node/api"}, outside: []string{"charm.land", "github.com/charmbracelet", "rsc.io/qr"}},
 	"cmd/covey/web":       {imports: []string{"node/api", "testnet/report"}, outside: []string{"rsc.io/qr"}},

@@ -18,6 +18,8 @@ import (
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/p2p/transport/quicreuse"
+	"github.com/quic-go/quic-go"
+	"go.uber.org/fx"
 )
 
 // Rules say what happens to the packets that a node sends, by the UDP port of
@@ -62,7 +64,7 @@ const (
 // are.
 func Options(path string) []libp2p.Option {
 	return []libp2p.Option{
-		libp2p.QUICReuse(quicreuse.NewConnManager, quicreuse.OverrideListenUDP(func(network string, a *net.UDPAddr) (net.PacketConn, error) {
+		libp2p.QUICReuse(reuse, quicreuse.OverrideListenUDP(func(network string, a *net.UDPAddr) (net.PacketConn, error) {
 			c, err := net.ListenUDP(network, a)
 			if err != nil {
 				return nil, err
@@ -74,6 +76,17 @@ func Options(path string) []libp2p.Option {
 			return w, nil
 		})),
 	}
+}
+
+// reuse is QUIC's connection manager, closed with the host: libp2p closes only
+// one that it made itself, and a node that starts anew needs its port.
+func reuse(l fx.Lifecycle, reset quic.StatelessResetKey, token quic.TokenGeneratorKey, opts ...quicreuse.Option) (*quicreuse.ConnManager, error) {
+	cm, err := quicreuse.NewConnManager(reset, token, opts...)
+	if err != nil {
+		return nil, err
+	}
+	l.Append(fx.StopHook(cm.Close))
+	return cm, nil
 }
 
 // conn is a socket whose sending goes through the rules. It offers less than a
