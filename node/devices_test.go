@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -54,6 +55,13 @@ func TestTwoDevicesOfOneAccount(t *testing.T) {
 			return func() bool { return w.devices("bob", group, "alice") == 2 && w.devices("phone", group, "alice") == 2 }
 		}
 		w.until(time.Minute, "phone in lab", both("lab"))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for e := range w.api("alice").Events(ctx, 0) {
+			if e.Operation != nil && e.Operation.State == api.OpDenied {
+				t.Errorf("the phone was asked for a package of the account that it had: %s", e.Text)
+			}
+		}
 		w.send("phone", "lab", "from the phone")
 		w.send("alice", "lab", "from the desk")
 		w.send("bob", "lab", "to both")

@@ -255,9 +255,10 @@ func (f *Fleet) settle(ctx context.Context, seat Seat, s people.Sibling) error {
 	if s.Removed {
 		return seat.Wish(ctx, session.RemoveDevice{ID: id, Device: s.ID})
 	}
-	kp, err := f.c.Post.PackageOf(ctx, s.ID)
+	me := f.c.Self.Identity().Account
+	kp, err := f.c.Post.PackageOf(ctx, s.ID, me)
 	if err != nil {
 		return err
 	}
-	return seat.Wish(ctx, session.Invite{ID: id, Account: f.c.Self.Identity().Account, KeyPackages: [][]byte{kp}})
+	return seat.Wish(ctx, session.Invite{ID: id, Account: me, KeyPackages: [][]byte{kp}})
 }

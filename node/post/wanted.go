@@ -62,13 +62,36 @@ func (o *Office) seekDue() {
 	}
 }
 
-// PackageOf asks a device for a key package.
-func (o *Office) PackageOf(ctx context.Context, d session.Device) ([]byte, error) {
+// PackageOf asks a device of an account for a key package. One of another
+// account is an error: a new device is asked before it has started anew.
+func (o *Office) PackageOf(ctx context.Context, d session.Device, a session.Account) ([]byte, error) {
 	id, ok := mesh.PeerOf(d)
 	if !ok {
 		return nil, errors.New("no device has that key")
 	}
-	return o.c.Mesh.Ask(ctx, id, "kp", d[:], packageReply)
+	kp, err := o.c.Mesh.Ask(ctx, id, "kp", d[:], packageReply)
+	if err != nil {
+		return nil, err
+	}
+	if maker, err := o.makerOf(kp, a); err != nil || maker != d {
+		return nil, session.ErrCertificate
+	}
+	return kp, nil
+}
+
+// makerOf is the device of an account that has made a key package.
+func (o *Office) makerOf(kp []byte, a session.Account) (session.Device, error) {
+	leaf, err := o.c.Engine.ReadKeyPackage(kp, now())
+	if err == nil {
+		var cert session.Certificate
+		if cert, err = session.ReadCertificate(o.c.Engine, leaf.Certificate, leaf.Device); err == nil && cert.Account != a {
+			err = session.ErrCertificate
+		}
+	}
+	if err != nil {
+		o.node.Drop("a key package that is not the account's")
+	}
+	return leaf.Device, err
 }
 
 // Republish says anew which devices the account has.
@@ -80,27 +103,11 @@ func (o *Office) Republish() { o.publish() }
 func (o *Office) find(ctx context.Context, a session.Account) [][]byte {
 	var out [][]byte
 	have := make(map[session.Device]bool)
-	take := func(kp []byte) {
-		leaf, err := o.c.Engine.ReadKeyPackage(kp, now())
-		if err == nil {
-			var cert session.Certificate
-			if cert, err = session.ReadCertificate(o.c.Engine, leaf.Certificate, leaf.Device); err == nil && cert.Account != a {
-				err = session.ErrCertificate
-			}
-		}
-		if err != nil {
-			o.node.Drop("a key package that is not the account's")
-			return
-		}
-		if !have[leaf.Device] {
-			have[leaf.Device] = true
-			out = append(out, kp)
-		}
-	}
 	known := o.node.DevicesOf(a)
 	for _, d := range known {
-		if kp, err := o.PackageOf(ctx, d); err == nil {
-			take(kp)
+		if kp, err := o.PackageOf(ctx, d, a); err == nil && !have[d] {
+			have[d] = true
+			out = append(out, kp)
 		}
 	}
 	if o.directory != nil && (len(out) == 0 || len(out) < len(known)) {
@@ -109,7 +116,10 @@ func (o *Office) find(ctx context.Context, a session.Account) [][]byte {
 			o.log.Debug("the directory knows no key package", "err", err)
 		}
 		for _, v := range invitees {
-			take(v.KeyPackage)
+			if d, err := o.makerOf(v.KeyPackage, a); err == nil && !have[d] {
+				have[d] = true
+				out = append(out, v.KeyPackage)
+			}
 		}
 	}
 	return out
