@@ -42,23 +42,11 @@ func (a *app) deviceCommand() *cobra.Command {
 
 func deviceRows(all []api.OwnDevice) (rows [][]string) {
 	for _, d := range all {
-		how := "away"
-		switch {
-		case d.Removed:
-			how = "removed"
-		case d.Me:
-			how = "this one"
-		case d.Online:
-			how = "online"
-		}
-		if d.Key {
-			how += ", holds the account's key"
-		}
 		since := "-"
 		if !d.Since.IsZero() {
 			since = d.Since.Local().Format("2006-01-02")
 		}
-		rows = append(rows, []string{short(d.ID), how, fmt.Sprintf("%d/%d", d.Groups, d.Of), since})
+		rows = append(rows, []string{short(d.ID), tui.DeviceState(d), fmt.Sprintf("%d/%d", d.Groups, d.Of), since})
 	}
 	return rows
 }

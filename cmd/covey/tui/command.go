@@ -50,6 +50,10 @@ func builtin() []Command {
 		{Name: "rename", Args: "NAME", About: "Rename the group.", CLI: "covey group rename G NAME", on: rename},
 		{Name: "rotate", About: "Renew your keys in this group.", CLI: "covey group rotate G", on: operation0(func(ctx context.Context, c *api.Client, g string) (api.Operation, error) { return c.Rotate(ctx, g) })},
 		{Name: "leave", About: "Leave the group.", CLI: "covey group leave G", on: operation0(func(ctx context.Context, c *api.Client, g string) (api.Operation, error) { return c.Leave(ctx, g) })},
+		{Name: "devices", About: "List the devices of your account.", CLI: "covey device ls", on: devices},
+		{Name: "code", About: "Show the code by which your account takes in this new device.", CLI: "covey device link --qr", on: code},
+		{Name: "adopt", Args: "CODE", About: "Take the new device that shows a code into your account.", CLI: "covey device accept CODE", on: adopt},
+		{Name: "lost", Args: "DEVICE", About: "Take a device that is lost out of all your groups.", CLI: "covey device rm DEVICE", on: lost},
 		{Name: "peers", About: "List who is connected, and how.", CLI: "covey peers ls", on: peers},
 		{Name: "doctor", About: "Check the node's health.", CLI: "covey doctor", on: doctor},
 	}

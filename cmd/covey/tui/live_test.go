@@ -160,6 +160,7 @@ func TestLive(t *testing.T) {
 		do   func(*terminal)
 	}{
 		{"talk", liveTalk}, {"commands", liveCommands}, {"palette", livePalette}, {"people", livePeople},
+		{"devices", liveDevices},
 		{"fork and heal", liveFork}, {"restart", liveRestart}, {"leave", liveLeave},
 	} {
 		if !t.Run(step.name, func(t *testing.T) { w.t = t; step.do(w) }) {
@@ -252,6 +253,29 @@ func livePeople(w *terminal) {
 	w.press(tea.KeyEscape, 0)
 	w.types("/open picnic")
 	w.sees("picnic · 3 members", "Who brings the blankets?")
+}
+
+// liveDevices takes a phone into the account, and out of it.
+func liveDevices(w *terminal) {
+	w.must(w.net.Nodes("Phone"))
+	client, err := w.net.Client("Phone")
+	w.must(err)
+	code, err := client.LinkDevice(context.Background())
+	w.must(err)
+	w.types("/code")
+	w.sees("This device has an account with people or groups")
+	w.types("/devices")
+	w.sees("1 device", "this one, holds the account's key, in 2/2 groups")
+	w.types("/adopt " + code.Code)
+	w.sees("is yours now.", "Alice has a new device in the group.")
+	w.press(tea.KeyEscape, 0)
+	me, err := client.Devices(context.Background())
+	w.must(err)
+	w.types("/lost " + me[0].ID[:8])
+	w.sees("is being taken out of", "A device of Alice is no longer in the group.")
+	w.types("/devices")
+	w.sees(me[0].ID[:8] + "  removed")
+	w.press(tea.KeyEscape, 0)
 }
 
 func liveFork(w *terminal) {

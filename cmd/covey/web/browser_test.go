@@ -267,7 +267,7 @@ func TestPage(t *testing.T) {
 		do   func(*town)
 	}{
 		{"enter", enter}, {"talk", talk}, {"keys", keyboard}, {"reading", reading}, {"fork and heal", forkAndHeal}, {"restart", restart},
-		{"meet", meet}, {"strangers", strangers}, {"hostile text", hostileText}, {"hostile sites", hostileSites},
+		{"meet", meet}, {"devices", devices}, {"strangers", strangers}, {"hostile text", hostileText}, {"hostile sites", hostileSites},
 	} {
 		ok := t.Run(step.name, func(t *testing.T) {
 			w.browser.t = t
@@ -525,6 +525,48 @@ func (w *town) wrongLink(link, why string) {
 	w.says("#ask-error", why)
 	w.press("\x1b")
 	w.sees("no dialog", "!document.getElementById('ask').open")
+}
+
+// devices has Alice's phone come to her account, from its page to hers, and lose
+// its place again.
+func devices(w *town) {
+	must(w.t, w.net.Nodes("Phone"))
+	c, err := w.net.Client("Phone")
+	must(w.t, err)
+	page, err := web.Serve(c, web.Options{})
+	must(w.t, err)
+	defer page.Close()
+	phone := open(w.t)
+	phone.goTo(page.URL())
+	phone.says("#link", "connected to the node")
+	phone.click("#tab-net")
+	phone.click("#be-adopted:not([hidden])")
+	phone.sees("a code that can be scanned", "document.querySelector('#ask img.qr')?.naturalWidth > 0")
+	code := eval[string](phone, "document.querySelector('#ask code').textContent")
+
+	adopt := func(code string) {
+		w.click("#adopt:not([hidden])")
+		eval[bool](w.browser, "(document.querySelector('#ask [name=code]').value = "+quote(code)+", document.getElementById('ask-ok').click(), true)")
+	}
+	w.press("3", chromedp.ModifierAlt)
+	w.says("#devices tr", "this one, holds the account's key")
+	adopt("covey-device:x")
+	w.says("#ask-error", "That is not the code of a new device.")
+	w.press("\x1b")
+	adopt(code)
+	w.says("#devices tr", "online1/1")
+	w.picture("devices")
+	phone.says("#group-list button", "picnic")
+	phone.click("#tab-net")
+	phone.says("#devices tr", "online, holds the account's key1/1")
+	phone.sees("that this device is no longer new", "document.getElementById('be-adopted').hidden && document.getElementById('adopt').hidden")
+
+	w.click("#devices button")
+	w.says("#ask-body", "It is taken out of 1 group ")
+	w.click("#ask-ok")
+	w.says("#devices tr", "removed0/1")
+	w.press("1", chromedp.ModifierAlt)
+	w.says("#talk-epoch", "✓ agreed 3/3")
 }
 
 // strangers ask with links that no longer work: they wait for an answer.

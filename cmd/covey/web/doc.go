@@ -27,6 +27,7 @@
 //
 // web.go serves; session.go is the door; qr.go draws codes; static/ is the
 // page: app.js starts it, api.js speaks to the node, chat.js, health.js and
-// net.js are tabs, tree.js draws. The fourth tab, and how the page is built
-// (dom.js), come from testnet/report, whose reports show runs the same way.
+// net.js are tabs, devices.js is a part of the last, tree.js draws. The fourth
+// tab, and how the page is built (dom.js), come from testnet/report, whose
+// reports show runs the same way.
 package web

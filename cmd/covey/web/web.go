@@ -35,7 +35,7 @@ const maxBody = 1 << 20
 // forwarded are the first elements of the API paths that the page needs.
 // Tokens, shutdown and debugging are not among them.
 var forwarded = map[string]bool{
-	"status": true, "identity": true, "groups": true, "operations": true, "invitations": true,
+	"status": true, "identity": true, "devices": true, "groups": true, "operations": true, "invitations": true,
 	"contacts": true, "links": true, "peers": true, "net": true, "events": true, "doctor": true, "explain": true,
 }
 

@@ -76,3 +76,6 @@ export function ask(title, body, ok, okText = 'OK') {
 }
 
 export const field = (label, props) => el('label', {}, label, el('input', props));
+
+// guard shows what a handler throws.
+export const guard = (f) => () => Promise.resolve(f()).catch((e) => ask('That did not work', [el('p', { text: e.message })], null));

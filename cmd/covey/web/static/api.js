@@ -38,6 +38,12 @@ export async function past(group, types) {
   return (await r.text()).split('\n').filter((l) => l.trim()).map((l) => JSON.parse(l)).filter((e) => types.includes(e.type));
 }
 
+// qr is the picture of a text, as an address for img.
+export async function qr(text) {
+  const picture = await (await fetch('/qr', { method: 'POST', body: text })).blob();
+  return new Promise((ok) => { const r = new FileReader(); r.onload = () => ok(r.result); r.readAsDataURL(picture); });
+}
+
 // seg escapes one element of a path.
 export const seg = encodeURIComponent;
 

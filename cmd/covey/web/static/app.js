@@ -44,10 +44,19 @@ function locked(why) {
   $('link').textContent = 'locked';
 }
 
+let account = '';
+
 function link(up, status) {
   if (status === 401) { locked('The page was open too long, or its server was started anew.'); return; }
   $('link').textContent = up ? 'connected to the node' : 'the node is away; trying again';
   $('link').classList.toggle('away', !up);
+  if (up && account) sameAccount();
+}
+
+// sameAccount loads the page anew where the node has come back as a device of
+// another account.
+async function sameAccount() {
+  try { if ((await get('status')).account !== account) location.reload(); } catch { /* away again; it is asked once it is back */ }
 }
 
 async function main() {
@@ -63,6 +72,7 @@ async function main() {
       await new Promise((ok) => setTimeout(ok, 1000));
     }
   }
+  account = status.account;
   await chat.start(status);
   health.start();
   net.start();

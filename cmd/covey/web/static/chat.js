@@ -1,8 +1,8 @@
 // Chat: groups, what was said, who is there. The page keeps no truth of its
 // own: it shows what the node said and asks again when an event says so.
 
-import { call, get, past, post, seg } from './api.js';
-import { $, el, name, visible, clock, ask, field } from './dom.js';
+import { call, get, past, post, qr, seg } from './api.js';
+import { $, el, name, visible, clock, ask, field, guard } from './dom.js';
 
 const page = 100; // messages loaded at once
 let me = null;
@@ -291,21 +291,12 @@ async function why(message) {
   ask('Why', [el('p', { text: w.verdict }), el('dl', {}, ...rows.flatMap(([k, v]) => [el('dt', { text: k }), el('dd', { text: v })]))], null);
 }
 
-// guard shows what a handler throws.
-function guard(f) { return () => Promise.resolve(f()).catch((e) => ask('That did not work', [el('p', { text: e.message })], null)); }
-
 function newGroup() {
   ask('New group', [field('Name', { name: 'name', required: true, maxlength: 64 })], async (f) => {
     const g = await post('groups', { name: f.name });
     await refresh();
     await open(g.id);
   }, 'Create');
-}
-
-// qr is the picture of a text, as an address for img.
-async function qr(text) {
-  const picture = await (await fetch('/qr', { method: 'POST', body: text })).blob();
-  return new Promise((ok) => { const r = new FileReader(); r.onload = () => ok(r.result); r.readAsDataURL(picture); });
 }
 
 async function newLink(group) {

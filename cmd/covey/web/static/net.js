@@ -1,11 +1,13 @@
-// Network: this node, its peers, its health, and what was dropped.
+// Network: this node, the account's devices, its peers, its health, and what was
+// dropped.
 
 import { get } from './api.js';
 import { $, el, name, visible } from './dom.js';
+import * as devices from './devices.js';
 
 let timer;
 
-export function start() {}
+export function start() { devices.start(); }
 
 export function shown() {
   clearInterval(timer);
@@ -17,7 +19,7 @@ export function event(e) { if (e.type === 'peer' && !$('net').hidden) load(); }
 
 async function load() {
   try {
-    const [net, peers, doctor] = await Promise.all([get('net'), get('peers'), get('doctor')]);
+    const [net, peers, doctor] = await Promise.all([get('net'), get('peers'), get('doctor'), devices.load()]);
     facts($('net-facts'), [['Network', net.network], ['Reachability', net.reachability], ['Connected', `${net.connected} of ${net.known} known`], ['DHT', `${net.dht}, ${net.table} in the table`],
       ['Local discovery', net.mdns ? 'on' : 'off'], ['Relays', (net.relays ?? []).length || 'none'], ['Addresses', (net.addresses ?? []).join('  ')], ['Received', bytes(net.bytes_in)], ['Sent', bytes(net.bytes_out)]]);
     $('peers').replaceChildren(...(peers ?? []).map((p) => el('tr', {}, el('td', {}, p.name ? name(p.name) : el('span', { class: 'print', text: p.id.slice(-8) })), el('td', { text: p.connected ? 'connected' : 'away' }),
