@@ -351,7 +351,11 @@ func (w *wish) urgency() int {
 
 // sealOn makes a branch envelope of an epoch.
 func (s *Session) sealOn(h *held, inner byte, body []byte) []byte {
-	return sealBranch(s.cfg.Engine, s.cfg.Rand, h.number, h.tag, h.branch, inner, body)
+	return s.sealMarked(h, s.noise(), inner, body)
+}
+
+func (s *Session) sealMarked(h *held, m mark, inner byte, body []byte) []byte {
+	return sealBranch(s.cfg.Engine, s.cfg.Rand, h.number, h.tag, h.branch, m, inner, body)
 }
 
 // takeIntent takes another device's request.

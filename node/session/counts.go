@@ -33,6 +33,7 @@ const (
 	DropUnasked     Reason = "unasked"
 	DropAhead       Reason = "ahead"
 	DropRead        Reason = "read"
+	DropNeedless    Reason = "needless"
 )
 
 // Reasons explains each reason for people.
@@ -61,6 +62,7 @@ var Reasons = map[Reason]string{
 	DropOwn:         "an echo of something made here",
 	DropAhead:       "too much that came before what it follows; asked for again",
 	DropRead:        "word that a message was read, which is not known here or one too many",
+	DropNeedless:    "a receipt that a later one stands for",
 	DropUnasked:     "an envelope from before this device's time",
 }
 

@@ -65,8 +65,8 @@
 //
 // Read in this order: event.go, effect.go, session.go, envelope.go, inbox.go,
 // epoch.go, policy.go, intent.go, commit.go, renew.go, vouch.go, vote.go,
-// crowd.go, proof.go, agree.go, move.go, outbox.go, guard.go, receipt.go, read.go,
-// retain.go, heal.go, engine.go.
+// crowd.go, proof.go, agree.go, move.go, outbox.go, guard.go, receipt.go, run.go,
+// read.go, retain.go, heal.go, engine.go.
 //
 // # What others see
 //
@@ -80,6 +80,8 @@
 //	tag      16 bytes, an exporter of the epoch: which key opens it. It links the
 //	         envelopes of one epoch, which their topic and time do anyway, and
 //	         nothing across epochs or groups. Of a control envelope it is a salt
+//	mark     (branch) 16 bytes that are noise to all but members, who see by them
+//	         which receipts in their logs another makes needless (run.go)
 //	wraps    (control) for each anchor a hint of 4 bytes and a masked key: who
 //	         watches can tell that two control envelopes share an anchor
 //	length   in steps of about an eighth

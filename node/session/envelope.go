@@ -13,6 +13,8 @@ import (
 //	order    4  epoch number of the sender's state: gives the log an order on
 //	            which two members can reconcile what neither has opened
 //	tag     16  which epoch's key opens it; only members can compute it
+//	mark    16  (branch) tells members which receipts it stands for (run.go); to
+//	            others, and on what is no receipt, noise
 //	sealed   …  padded; commit, message and request look the same
 //
 // Nothing in it is stable across epochs but the growing number, which tells an
@@ -41,6 +43,7 @@ type envelope struct {
 	kind   envelopeKind
 	order  uint32
 	tag    Tag
+	mark   mark   // of a branch envelope
 	head   []byte // authenticated with what is sealed
 	sealed []byte
 	raw    []byte
@@ -59,14 +62,21 @@ func parseEnvelope(b []byte) (envelope, bool) {
 	if len(b) < envelopeHead || len(b) > maxEnvelopeBytes || b[0] != envelopeVersion {
 		return envelope{}, false
 	}
+	n := envelopeHead
+	if envelopeKind(b[1]) == kindBranch {
+		if n += markSize; len(b) < n {
+			return envelope{}, false
+		}
+	}
 	e := envelope{
 		kind:   envelopeKind(b[1]),
 		order:  binary.BigEndian.Uint32(b[2:]),
 		tag:    Tag(b[6:]),
-		head:   b[:envelopeHead:envelopeHead],
-		sealed: b[envelopeHead:],
+		head:   b[:n:n],
+		sealed: b[n:],
 		raw:    b,
 	}
+	copy(e.mark[:], b[envelopeHead:n])
 	return e, e.kind == kindBranch || e.kind == kindControl
 }
 
@@ -80,11 +90,12 @@ const (
 )
 
 // sealBranch makes an envelope of a commit or message of one epoch.
-func sealBranch(eng Engine, rand io.Reader, order uint64, tag Tag, key Key, inner byte, body []byte) []byte {
-	head := make([]byte, 0, envelopeHead)
+func sealBranch(eng Engine, rand io.Reader, order uint64, tag Tag, key Key, m mark, inner byte, body []byte) []byte {
+	head := make([]byte, 0, envelopeHead+markSize)
 	head = append(head, envelopeVersion, byte(kindBranch))
 	head = binary.BigEndian.AppendUint32(head, uint32(order))
 	head = append(head, tag[:]...)
+	head = append(head, m[:]...)
 	return append(head, must(eng.Seal(key, head, pad(inner, body), rand))...)
 }
 

@@ -43,8 +43,9 @@ func (s *Session) receive(from Peer, raw []byte) {
 		s.count(DropUnasked)
 	case e.order <= s.meta.Closed && s.meta.Joined != EpochID{} && s.closed(&e):
 		s.count(DropUnasked) // from before I was let in: kept for others
-		s.logEnvelope(id, &e)
-		s.leaveUnread(id, e.order)
+		if s.logEnvelope(id, &e) {
+			s.leaveUnread(id, e.order)
+		}
 	default:
 		s.take(from, id, &e)
 		s.advance()
@@ -323,11 +324,18 @@ func (s *Session) heard(d Device, h *held) {
 // logged reports whether an envelope is in the log.
 func (s *Session) logged(id EnvelopeID) bool { _, ok := s.log[id]; return ok }
 
-// logEnvelope keeps an envelope for those who will ask for it.
-func (s *Session) logEnvelope(id EnvelopeID, e *envelope) {
+// logEnvelope keeps an envelope for those who will ask for it, unless a later one
+// that is here stands for it.
+func (s *Session) logEnvelope(id EnvelopeID, e *envelope) bool {
+	if !s.stands(id, e) {
+		s.count(DropNeedless)
+		s.refused.put(id)
+		return false
+	}
 	l := logged{e.order, uint32(len(e.raw)), e.kind == kindControl}
 	s.enlist(id, l)
 	s.save(rowEnvelope(id, l), e.raw, EpochID{})
+	return true
 }
 
 // enlist puts an envelope into what is kept of the log in memory.
@@ -374,7 +382,6 @@ func (s *Session) reread(from, to uint32) {
 		if order := s.unread[id]; order < from || order > to {
 			continue
 		}
-		s.readNow(id)
 		s.unlog(id)
 		delete(s.asked, id)
 		again = true
@@ -386,7 +393,10 @@ func (s *Session) reread(from, to uint32) {
 
 // unlog takes an envelope out of the log.
 func (s *Session) unlog(id EnvelopeID) {
-	l := s.log[id]
+	l, here := s.log[id]
+	if !here {
+		return
+	}
 	delete(s.log, id)
 	s.set.Remove(item(id, l.order))
 	s.controls.Remove(item(id, l.order))
@@ -395,6 +405,9 @@ func (s *Session) unlog(id EnvelopeID) {
 		delete(s.logSizes, l.order)
 	}
 	s.drop(rowEnvelope(id, l))
+	if _, ok := s.unread[id]; ok {
+		s.readNow(id)
+	}
 }
 
 // parking holds envelopes whose epoch is not known yet, by tag.

@@ -16,7 +16,7 @@ func FuzzInside(f *testing.F) {
 	f.Add(byte(controlHeader)<<2, encode(heading{Number: 3, Class: 200, Role: 9, Voters: []Account{{2}, {1}}}))
 	name := "x"
 	f.Add(byte(controlIntent)<<2, encode(request{Intent: intent{Op: 99, Role: 77, Name: &name}}))
-	f.Add(byte(controlReceipt)<<2, encode(receipt{Messages: []MessageID{{1}}}))
+	f.Add(byte(controlReceipt)<<2, encode(receipt{Names: make([]byte, shortName)}))
 	f.Add(byte(controlProof)<<2, encode(conviction{[2][]byte{{1}, {2}}}))
 	f.Add(byte(controlRead)<<2, encode(word{Messages: []MessageID{{1}}}))
 	f.Add(byte(controlReadmit)<<2, encode(plea{}))

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/covey-p2p/covey/consensus"
@@ -43,11 +45,14 @@ type table struct {
 	cfg  map[string]Config
 	s    map[string]*Session
 	pack map[string][]Package
+	rows map[string]map[string][]byte
 	all  []string
+	// counted are the statements made without a session.
+	counted uint64
 }
 
 func newTable(t *testing.T, names ...string) *table {
-	tb := &table{t: t, now: 1_700_000_000_000, cfg: map[string]Config{}, s: map[string]*Session{}, pack: map[string][]Package{}, all: names}
+	tb := &table{t: t, now: 1_700_000_000_000, cfg: map[string]Config{}, s: map[string]*Session{}, pack: map[string][]Package{}, rows: map[string]map[string][]byte{}, all: names}
 	for _, n := range names {
 		tb.cfg[n] = testConfig(t, n, n)
 	}
@@ -78,6 +83,7 @@ func (tb *table) key(name string) []byte {
 func (tb *table) step(name string, ev Event) { tb.perform(name, tb.s[name].Step(tb.now, ev)) }
 
 func (tb *table) perform(from string, fx Effects) {
+	tb.save(from, fx)
 	for _, out := range fx.Publish {
 		for _, to := range tb.all {
 			if to != from && tb.s[to] != nil {
@@ -98,6 +104,74 @@ func (tb *table) perform(from string, fx Effects) {
 			tb.perform(to, fx)
 		}
 	}
+}
+
+func (tb *table) save(who string, fx Effects) {
+	rows := tb.rows[who]
+	if rows == nil {
+		rows = map[string][]byte{}
+		tb.rows[who] = rows
+	}
+	for _, r := range fx.Save {
+		if rows[r.Key] = r.Value; len(r.Value) == 0 {
+			delete(rows, r.Key)
+		}
+	}
+	for _, wrap := range fx.Erase {
+		for _, r := range fx.Save {
+			if r.Wrap == wrap && wrap != (EpochID{}) {
+				delete(rows, r.Key)
+			}
+		}
+	}
+}
+
+// restart has a member's session taken up from its rows.
+func (tb *table) restart(who string) {
+	var rows []Row
+	for _, key := range slices.Sorted(maps.Keys(tb.rows[who])) {
+		rows = append(rows, Row{Key: key, Value: tb.rows[who][key]})
+	}
+	s, fx, err := Load(tb.cfg[who], tb.now, rows)
+	if err != nil {
+		tb.t.Fatal(err)
+	}
+	tb.s[who] = s
+	tb.perform(who, fx)
+}
+
+// compare has two members compare their logs, to the end, and says how many
+// envelopes were sent.
+func (tb *table) compare(a, b string) (sent int) {
+	tb.now += offerAgain
+	fx, from, to := tb.s[a].Step(tb.now, PeerUp{Peer: Peer(b)}), a, b
+	for range 100 {
+		tb.save(from, fx)
+		var next Effects
+		for _, d := range fx.Direct {
+			if d.Kind != DirectSync || d.Peer != Peer(to) {
+				continue
+			}
+			frame := d.Bytes
+			for _, key := range d.Rows {
+				if value, kept := tb.rows[from][key]; kept {
+					frame = AppendRow(frame, value)
+					sent++
+				}
+			}
+			e := tb.s[to].Step(tb.now, Frame{From: Peer(from), Bytes: frame, Device: tb.cfg[from].Self.Device})
+			tb.save(to, e)
+			next.Direct = append(next.Direct, e.Direct...)
+		}
+		if len(next.Direct) == 0 {
+			break
+		}
+		fx, from, to = next, to, from
+	}
+	for s, other := range map[*Session]string{tb.s[a]: b, tb.s[b]: a} {
+		s.Step(tb.now, PeerDown{Peer: Peer(other)})
+	}
+	return sent
 }
 
 func (tb *table) settle() {

@@ -169,6 +169,15 @@ func (s *Session) loadLog(l *loader) {
 		s.enlist(id, entry)
 		s.cutting = s.cutting || entry.order < s.meta.Floor
 	})
+	l.each("run/", func(key string) {
+		var r run
+		var id EnvelopeID
+		var place uint8
+		l.id(key, id[:])
+		l.id(key[:max(0, len(key)-1-2*len(id))], r[:])
+		l.read(key, &place)
+		s.runs[r] = latest{place, append(s.runs[r].ids, id)}
+	})
 	l.each("stance/", func(key string) {
 		var d Device
 		var st stance

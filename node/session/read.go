@@ -206,10 +206,10 @@ func (s *Session) takeRead(account Account, c *control) outcome {
 	return outLogged
 }
 
-// wordHeard ends a word that its author has acknowledged.
-func (s *Session) wordHeard(author Device, id MessageID) {
+// wordsHeard ends the words that their author has acknowledged.
+func (s *Session) wordsHeard(author Device, r *receipt) {
 	s.tellings = slices.DeleteFunc(s.tellings, func(t *telling) bool {
-		done := !t.waits() && t.ID == id && t.Word.Author == author
+		done := !t.waits() && t.Word.Author == author && r.names(t.ID)
 		s.tellingsChanged = s.tellingsChanged || done
 		return done
 	})

@@ -15,7 +15,25 @@ import "slices"
 // branch its author never read.
 
 type receipt struct {
-	Messages []MessageID `cbor:"1,keyasint"`
+	// Names are the beginnings of messages' names, shortName bytes of each: of
+	// all that are named in the run that this receipt is in (run.go).
+	Names []byte `cbor:"1,keyasint"`
+}
+
+// names is whether a receipt says that a message is there.
+func (r *receipt) names(id MessageID) bool { return hasName(r.Names, id) }
+
+func hasName(names []byte, id MessageID) bool {
+	for ; len(names) > 0; names = names[shortName:] {
+		if string(names[:shortName]) == string(id[:shortName]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *receipt) fits() bool {
+	return len(r.Names) <= maxReceipts*shortName && len(r.Names)%shortName == 0
 }
 
 // owe notes that a message of a device is to be acknowledged.
@@ -76,7 +94,7 @@ func (s *Session) sayReceived() {
 		return
 	}
 	n := min(len(s.owed), maxReceipts)
-	s.publishOwn(s.sealOn(h, innerControl, s.state(controlReceipt, receipt{s.owed[:n]})))
+	s.sayHave(h, s.owed[:n])
 	s.owed = append([]MessageID(nil), s.owed[n:]...)
 	s.receiptNext = s.now + s.receiptTime()
 	s.owedAt = s.receiptNext
@@ -96,36 +114,43 @@ func (s *Session) receiptTime() Time {
 // takeReceipt notes that a device has messages of mine.
 func (s *Session) takeReceipt(c *control) outcome {
 	var r receipt
-	if decode(c.Body, &r) != nil || len(r.Messages) > maxReceipts {
+	if decode(c.Body, &r) != nil || !r.fits() {
 		s.count(DropControl)
 		return outRefused
 	}
-	for _, id := range r.Messages {
-		s.wordHeard(c.Device, id)
-		m := s.outbox[id]
-		if m == nil || m.Got[c.Device] || c.Device == s.cfg.Self.Device {
-			continue
+	s.wordsHeard(c.Device, &r)
+	if c.Device == s.cfg.Self.Device {
+		return outLogged
+	}
+	for _, id := range s.outOrder(func(m *sent) bool { return !m.Got[c.Device] }) {
+		if r.names(id) {
+			s.gotBy(id, c.Device)
 		}
-		if m.Got == nil {
-			m.Got = map[Device]bool{}
-		}
-		m.Got[c.Device] = true
-		s.stirred = true
-		if m.State == StateQueued { // it left by way of an exchange
-			m.State = StateHanded
-			s.notify(Notice{Kind: NoticeSent, ID: m.ID, Message: id, State: StateHanded, Count: 1})
-		}
-		h := s.held[m.Epoch]
-		n := Notice{Kind: NoticeDelivered, ID: m.ID, Message: id, Device: c.Device, Count: len(m.Got), Of: m.Of}
-		if h != nil && h.roster != nil {
-			if i, ok := h.roster.device(c.Device); ok {
-				n.Account = h.roster.account[i]
-			}
-		}
-		s.notify(n)
-		s.saveSent(id, m)
 	}
 	return outLogged
+}
+
+// gotBy notes that a device has a message of mine.
+func (s *Session) gotBy(id MessageID, d Device) {
+	m := s.outbox[id]
+	if m.Got == nil {
+		m.Got = map[Device]bool{}
+	}
+	m.Got[d] = true
+	s.stirred = true
+	if m.State == StateQueued { // it left by way of an exchange
+		m.State = StateHanded
+		s.notify(Notice{Kind: NoticeSent, ID: m.ID, Message: id, State: StateHanded, Count: 1})
+	}
+	h := s.held[m.Epoch]
+	n := Notice{Kind: NoticeDelivered, ID: m.ID, Message: id, Device: d, Count: len(m.Got), Of: m.Of}
+	if h != nil && h.roster != nil {
+		if i, ok := h.roster.device(d); ok {
+			n.Account = h.roster.account[i]
+		}
+	}
+	s.notify(n)
+	s.saveSent(id, m)
 }
 
 // lacks notes a message that somebody saw and I do not have.

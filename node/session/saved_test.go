@@ -45,7 +45,7 @@ func TestSavedByEarlierVersion(t *testing.T) {
 			kinds[kind] = true
 		}
 	}
-	for _, kind := range []string{"meta", "root", "line", "epoch", "keys", "branch", "commit", "own", "vote", "anchor", "e", "m", "log", "out", "wish", "pool", "welcome", "gone", "kept", "owed"} {
+	for _, kind := range []string{"meta", "root", "line", "epoch", "keys", "branch", "commit", "own", "vote", "anchor", "e", "m", "log", "out", "wish", "pool", "welcome", "gone", "kept", "owed", "run"} {
 		if !kinds[kind] {
 			t.Errorf("no row of kind %q was saved: this shows less than it says", kind)
 		}

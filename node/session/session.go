@@ -134,6 +134,8 @@ type Session struct {
 	owedAt          Time               // when they are to be
 	receiptNext     Time               // none before
 	owing           bool               // owed has changed in this Step
+	said            said               // my receipts that the next one stands for
+	runs            map[run]latest     // of everybody's receipts in the log
 	mine            map[MessageID]bool // of mids
 	shown           memory[MessageID]  // what a person has read, and its author is told of
 	tellings        []*telling         // words whose authors have not answered, oldest first
@@ -203,7 +205,7 @@ func newSession(cfg Config, group GroupID, now Time) *Session {
 		own: map[EpochID]CommitID{}, wishes: map[IntentID]*wish{}, pool: map[IntentID]*pooled{},
 		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
 		lastVote: map[Account]consensus.Vote{}, stances: map[Device]stance{}, toldTurns: math.MaxUint64, voteRows: map[Account][]string{}, met: map[*Account]*mention{}, unopenable: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, crowds: map[EpochID]*crowd{}, sayings: map[Account][]saying{}, proofs: map[Account]*conviction{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
-		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{}, mine: map[MessageID]bool{}, shown: newMemory[MessageID](maxShown), gone: map[Device]departure{},
+		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{}, mine: map[MessageID]bool{}, runs: map[run]latest{}, shown: newMemory[MessageID](maxShown), gone: map[Device]departure{},
 		parked: newParking(), ahead: newAhead(), refused: newMemory[EnvelopeID](maxRefused), counts: Counts{},
 		meta: meta{Version: metaVersion, Group: group, Device: cfg.Self.Device, Renewed: now},
 	}

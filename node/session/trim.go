@@ -60,11 +60,9 @@ func (s *Session) cutLog(floor uint32) {
 		if l := s.log[id]; l.order < floor && cut < maxCut {
 			cut++
 			s.unlog(id)
-			if _, ok := s.unread[id]; ok {
-				s.readNow(id)
-			}
 		}
 	}
+	s.forgetRuns()
 	for _, id := range sortedIDs(s.mids) {
 		if order := s.mids[id]; order < floor && cut < maxCut {
 			cut++

@@ -337,8 +337,7 @@ func (s *Session) join(e Epoch, side sidecar) error {
 	s.meta.Inviter = s.inviter(h, side.Asked)
 	s.saveMeta()
 	s.notify(Notice{Kind: NoticeJoined, Epoch: h.id, Number: h.number, Of: len(h.roster.accounts)})
-	// A receipt for nothing: I am here.
-	s.publishOwn(s.sealOn(h, innerControl, s.state(controlReceipt, receipt{})))
+	s.sayHave(h, nil) // a receipt for nothing: I am here
 	return nil
 }
 

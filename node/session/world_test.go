@@ -217,7 +217,9 @@ func (n *node) direct(d session.Direct) {
 	case session.DirectSync:
 		frame := d.Bytes
 		for _, key := range d.Rows {
-			frame = session.AppendRow(slices.Clone(frame), n.rows[key].Value)
+			if r, kept := n.rows[key]; kept {
+				frame = session.AppendRow(slices.Clone(frame), r.Value)
+			}
 		}
 		w.send(n.name, string(d.Peer), session.Frame{From: session.Peer(n.name), Bytes: frame, Device: n.id.Device})
 	case session.DirectWelcome:

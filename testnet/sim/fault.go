@@ -327,7 +327,7 @@ func (b *byzantine) replay(n int) {
 // garbage has the form of an envelope and nothing in it.
 func (b *byzantine) garbage(n int) {
 	luck := NewRand(b.s.n.w.seed, "flood", b.s.n.name, itoa(n))
-	junk := make([]byte, 22+64*(1+luck.IntN(16)))
+	junk := make([]byte, 38+64*(1+luck.IntN(16)))
 	luck.Read(junk)
 	junk[0], junk[1] = 1, byte(1+luck.IntN(2)) // version, kind
 	junk[2], junk[3] = 0, 0                    // an epoch number not far away
@@ -400,6 +400,9 @@ func (b *byzantine) drip(n int) {
 func (b *byzantine) forge(e session.Epoch, inner byte, body []byte, luck *Rand) []byte {
 	head := binary.BigEndian.AppendUint32([]byte{1, 1}, uint32(e.Number()))
 	head = append(head, e.Export("covey branch tag", 16)...)
+	var noise [16]byte // in the place of a mark
+	luck.Read(noise[:])
+	head = append(head, noise[:]...)
 	plain := binary.BigEndian.AppendUint32([]byte{inner}, uint32(len(body)))
 	plain = append(plain, body...)
 	for len(plain)%64 != 0 {

@@ -31,11 +31,11 @@ const (
 
 // kindOf opens an envelope far enough to say what it holds.
 func (p *play) kindOf(envelope []byte) byte {
-	const head = 22 // version, kind, order, tag
+	const tag, head = 22, 38 // version, kind, order, tag; and mark
 	if envelope[1] == 2 {
 		return aWord
 	}
-	plain, ok := p.engine.Open(p.opens[[16]byte(envelope[6:head])], envelope[:head], envelope[head:])
+	plain, ok := p.engine.Open(p.opens[[16]byte(envelope[6:tag])], envelope[:head], envelope[head:])
 	if !ok {
 		p.t.Fatal("an envelope of no epoch that anybody reached")
 	}
