@@ -36,12 +36,14 @@ type row struct {
 type record struct {
 	key     string
 	value   []byte
+	on      int32 // so many disks
 	damaged bool
 }
 
 // shelf has one copy of what many disks of a world write: envelopes, votes and
 // commits are the same for every member of a group, who all write them within
 // seconds. So of each key the latest will do, and two shelves full of those.
+// What the last of them lets go of, as they do of most, goes at once.
 type shelf struct{ now, before map[string]*record }
 
 // take is the record to hold for a row.
@@ -63,7 +65,20 @@ func (s *shelf) take(key string, value []byte) *record {
 		s.now = map[string]*record{}
 	}
 	s.now[r.key] = r
+	r.on++
 	return r
+}
+
+// leave says that one disk has a record no more.
+func (s *shelf) leave(r *record) {
+	if r.on--; r.on > 0 {
+		return
+	}
+	for _, m := range []map[string]*record{s.now, s.before} {
+		if m[r.key] == r {
+			delete(m, r.key)
+		}
+	}
 }
 
 type wrapName struct {
@@ -115,11 +130,14 @@ func (d *Disk) put(group string, batch []session.Row) error {
 		}
 		if len(r.Value) == 0 {
 			delete(rows, r.Key)
-			continue
+		} else {
+			d.size += len(r.Key) + len(r.Value)
+			one := d.shelf.take(r.Key, r.Value)
+			rows[one.key] = row{one, d.wrap(group, r.Wrap)}
 		}
-		d.size += len(r.Key) + len(r.Value)
-		one := d.shelf.take(r.Key, r.Value)
-		rows[one.key] = row{one, d.wrap(group, r.Wrap)}
+		if had {
+			d.shelf.leave(old.record)
+		}
 	}
 	if d.lying {
 		d.undo = append(d.undo, back)
@@ -227,7 +245,7 @@ func (d *Disk) restore(backup *Disk) {
 func (d *Disk) damage(group, key string) bool {
 	r, ok := d.groups[group][key]
 	if ok {
-		d.groups[group][key] = row{&record{r.key, r.value, true}, r.wrap}
+		d.groups[group][key] = row{&record{key: r.key, value: r.value, damaged: true}, r.wrap}
 	}
 	return ok
 }

@@ -158,7 +158,7 @@ func (s *Set) Add(it Item) bool {
 	}
 	if c == len(s.chunks) { // beyond the last: the usual case, what is new
 		if c == 0 || len(s.chunks[c-1].items) == chunkMax {
-			s.chunks = append(s.chunks, &chunk{items: make([]Item, 0, chunkMax)})
+			s.chunks = append(s.chunks, &chunk{})
 		} else {
 			c--
 			i = len(s.chunks[c].items)
@@ -181,9 +181,8 @@ func (s *Set) Add(it Item) bool {
 // halve makes two chunks of a full one.
 func (s *Set) halve(c int) {
 	low := s.chunks[c]
-	high := &chunk{items: make([]Item, 0, chunkMax)}
-	high.items = append(high.items, low.items[chunkMax/2:]...)
-	low.items = low.items[:chunkMax/2]
+	high := &chunk{items: slices.Clone(low.items[chunkMax/2:])}
+	low.items = slices.Clone(low.items[:chunkMax/2])
 	high.sum = sumOf(high.items)
 	low.sum.sub(&high.sum)
 	s.chunks = slices.Insert(s.chunks, c+1, high)
@@ -199,6 +198,9 @@ func (s *Set) Remove(it Item) bool {
 	one := idSum(&it.ID)
 	ch := s.chunks[c]
 	ch.items = slices.Delete(ch.items, i, i+1)
+	if n := len(ch.items); n <= cap(ch.items)/4 { // most of a log is let go of again
+		ch.items = append(make([]Item, 0, n+n/2), ch.items...)
+	}
 	ch.sum.sub(&one)
 	s.total.sub(&one)
 	if len(ch.items) == 0 {
