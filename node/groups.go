@@ -108,6 +108,8 @@ type groupRow struct {
 	Left   bool  `cbor:"2,keyasint,omitempty"`
 	// Leave is the intent by which this node asked to go.
 	Leave session.IntentID `cbor:"3,keyasint"`
+	// Name is what the group was called then, for when its keys are gone.
+	Name string `cbor:"4,keyasint,omitempty"`
 }
 
 const groupRows = "n/"
@@ -490,7 +492,7 @@ func (g *Group) Histories(from uint64, back bool) iter.Seq2[session.History, err
 
 // Leaving notes that this node asks to go, so that being taken out is no news.
 func (g *Group) Leaving(id session.IntentID) error {
-	row := session.Row{Key: g.tag, Value: encode(groupRow{Joined: g.joined.Unix(), Left: true, Leave: id})}
+	row := session.Row{Key: g.tag, Value: encode(groupRow{Joined: g.joined.Unix(), Left: true, Leave: id, Name: g.View().Name})}
 	return g.n.store.Put(groupRows, []session.Row{row})
 }
 

@@ -237,6 +237,9 @@ func (g *Group) Title() string {
 	if name := g.View().Name; name != "" {
 		return name
 	}
+	if row := g.row(); row.Name != "" {
+		return row.Name
+	}
 	return "group " + g.ID()[:8]
 }
 

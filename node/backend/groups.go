@@ -213,10 +213,12 @@ func (b *Backend) mayAct(g *node.Group) error {
 		return nil
 	}
 	code, hint := api.CodeDenied, "Ask a member to invite you again."
-	switch v.Standing {
-	case session.OnlyReading:
+	switch {
+	case v.Standing == session.TakenOut && len(v.Members) <= 1:
+		hint = "Nobody else was in it."
+	case v.Standing == session.OnlyReading:
 		code, hint = api.CodeAlarm, "Have a member remove and invite you again."
-	case session.LeftBehind:
+	case v.Standing == session.LeftBehind:
 		code, hint = api.CodeAlarm, "`covey group why "+api.Word(g.Title())+"` says more."
 	}
 	why := v.Why
@@ -240,8 +242,13 @@ func (b *Backend) ChangeGroup(ctx context.Context, key api.Key, ref string, in a
 
 func (b *Backend) Leave(ctx context.Context, key api.Key, ref string) (api.Operation, error) {
 	return b.change(ctx, key, ref, func(g *node.Group, id session.IntentID) (session.Event, error) {
-		if err := b.spares(g, b.me().Account); err != nil {
+		if err := b.mayAct(g); err != nil { // what was noted of an earlier leave stays
 			return nil, err
+		}
+		if members := g.View().Members; len(members) != 1 || len(members[0].Devices) != 1 { // else nobody is left without an owner
+			if err := b.spares(g, b.me().Account); err != nil {
+				return nil, err
+			}
 		}
 		if err := g.Leaving(id); err != nil {
 			return nil, node.StorageError(err)
@@ -309,6 +316,9 @@ func (b *Backend) spares(g *node.Group, a session.Account) error {
 	}
 	if len(members) == 1 {
 		hint = "Nobody else is in it: invite somebody, or let it be."
+		if a == b.me().Account && len(members[0].Devices) > 1 {
+			hint = "Only other devices of yours are in it: `covey device ls` shows them."
+		}
 	}
 	return api.NewError(api.CodeDenied, who+" the only owner of "+g.Title()+", and a group has one at least.", hint)
 }

@@ -80,6 +80,10 @@ func (s *Session) wish(ev Event) {
 	case RemoveDevice:
 		in.ID, in.Op, in.Account, in.Device = e.ID, opDevice, s.cfg.Self.Account, e.Device
 	case Leave:
+		if h := s.head(); h != nil && s.active() && len(h.roster.leaves) == 1 {
+			s.dissolve(e.ID)
+			return
+		}
 		in.ID, in.Op, in.Account = e.ID, opRemove, s.cfg.Self.Account
 	case Refresh:
 		in.ID, in.Op, in.Account = e.ID, opRenew, s.cfg.Self.Account

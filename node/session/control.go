@@ -219,12 +219,17 @@ func (s *Session) dropAnchors(head uint64) {
 		if anchored(a.Number, head) || a.Number > head || a.Number+anchorSpacings[0]*2 > head {
 			continue
 		}
-		h := a.hint()
-		s.hints[h] = slices.DeleteFunc(s.hints[h], func(x EpochID) bool { return x == id })
-		if len(s.hints[h]) == 0 {
-			delete(s.hints, h)
-		}
-		delete(s.anchors, id)
-		s.erase(rowAnchor(id), a.wrapName())
+		s.dropAnchor(id)
 	}
+}
+
+func (s *Session) dropAnchor(id EpochID) {
+	a := s.anchors[id]
+	h := a.hint()
+	s.hints[h] = slices.DeleteFunc(s.hints[h], func(x EpochID) bool { return x == id })
+	if len(s.hints[h]) == 0 {
+		delete(s.hints, h)
+	}
+	delete(s.anchors, id)
+	s.erase(rowAnchor(id), a.wrapName())
 }

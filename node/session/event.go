@@ -65,7 +65,8 @@ type (
 		ID     IntentID
 		Device Device
 	}
-	// Leave takes my own account out.
+	// Leave takes my own account out. Where this device is the only one, nobody is
+	// there to do it: the group ends at once, and its keys with it.
 	Leave struct{ ID IntentID }
 	// Refresh renews my leaf's keys (post-compromise security).
 	Refresh struct{ ID IntentID }

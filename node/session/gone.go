@@ -147,3 +147,36 @@ func (s *Session) takenOut() {
 	s.become(statusRemoved, why)
 	s.notify(Notice{Kind: NoticeRemoved, Epoch: at.Child.ID, Number: at.Child.Number, Account: by, Device: device, Reason: why})
 }
+
+// dissolve ends a group that this device is alone in. Nobody is there to make the
+// commit that takes it out, and nobody is told: it lets go of all keys at once,
+// and what was said and heard stays.
+func (s *Session) dissolve(leave IntentID) {
+	h := s.head()
+	for _, id := range sortedIDs(s.wishes) {
+		s.conclude(id, s.wishes[id], StateSuperseded, "this account left the group")
+	}
+	for _, id := range sortedIDs(s.held) {
+		if e := s.held[id]; e.epoch != nil {
+			s.eraseEpoch(e)
+			s.drop(rowOwn(id))
+			delete(s.own, id)
+		}
+		if e := s.held[id]; e.keys != nil {
+			s.eraseKeys(e)
+		}
+	}
+	for _, id := range sortedIDs(s.anchors) {
+		s.dropAnchor(id)
+	}
+	why := "this account left the group, which nobody else was in"
+	s.become(statusRemoved, why)
+	s.notify(Notice{Kind: NoticeRemoved, Epoch: h.id, Number: h.number, Account: s.cfg.Self.Account, Reason: why})
+	s.notify(Notice{Kind: NoticeIntent, ID: leave, State: StateFinal})
+}
+
+// dissolved reports that I left a group which nobody else was in.
+func (s *Session) dissolved() bool {
+	h := s.head()
+	return s.meta.Status == statusRemoved && (h == nil || h.epoch == nil)
+}

@@ -20,13 +20,14 @@ import (
 //	           again by a fresh key package, bound to an epoch both sides share;
 //	           whoever leads on the winning branch does all of them in one commit
 //	stale      these rows are an old copy: read only, until added anew
+//	dissolved  I left, and nobody else was in it: there is nothing to enter
 
 // standing decides which of these holds.
 func (s *Session) standing() {
 	d, diverged := s.chain.Diverged()
 	s.divided = diverged && d.Weight > s.against(d)
 	switch {
-	case s.meta.Status == statusStale:
+	case s.meta.Status == statusStale, s.dissolved():
 		return
 	case !diverged:
 		if s.meta.Status != statusMember {

@@ -109,6 +109,46 @@ func TestLeave(t *testing.T) {
 	})
 }
 
+// A group that nobody else is in can be left by its only owner: its keys are gone
+// at once, and what was said stays.
+func TestLeaveAlone(t *testing.T) {
+	eachEngine(t, func(t *testing.T, eng session.Engine) {
+		w := groupOn(t, eng, "alice", "bob")
+		w.say("alice", "before")
+		w.run(20_000)
+		w.step("alice", session.Leave{ID: intentOf("not yet")})
+		w.run(20_000)
+		w.expectState("alice", "not yet", session.StateDenied)
+		w.part([]string{"alice"}, []string{"bob"}) // who goes on without knowing
+		w.step("bob", session.Refresh{ID: intentOf("rival")})
+		w.step("alice", session.Remove{ID: intentOf("bob goes"), Account: w.node("bob").id.Account})
+		w.run(60_000)
+		w.step("alice", session.Refresh{ID: intentOf("under way")})
+		w.step("alice", session.Leave{ID: intentOf("leave")})
+		w.expectState("alice", "leave", session.StateFinal)
+		w.run(60_000)
+		w.restart("alice")
+		w.heal()
+		w.run(60_000)
+		alice := w.node("alice")
+		if v := alice.s.View(); v.Standing != session.TakenOut || v.Why != "this account left the group, which nobody else was in" {
+			t.Errorf("alice is %v: %q", v.Standing, v.Why)
+		}
+		if len(alice.got(session.NoticeRemoved)) != 1 {
+			t.Error("alice was not told once")
+		}
+		for key, row := range alice.rows {
+			if row.Wrap != (session.EpochID{}) {
+				t.Errorf("%s, which an epoch's key opens, is kept", key)
+			}
+		}
+		w.say("alice", "to nobody")
+		w.step("alice", session.Leave{ID: intentOf("again")})
+		w.run(60_000)
+		w.expectHistory("alice", "before")
+	})
+}
+
 func TestRolesAndName(t *testing.T) {
 	eachEngine(t, func(t *testing.T, eng session.Engine) {
 		w := groupOn(t, eng, "alice", "bob", "carol")
