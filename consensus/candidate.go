@@ -70,7 +70,19 @@ type Candidate struct {
 	Slot    uint32 // of the author's leaf, in the parent: see Slots
 	Carries bool   // carries another account's intent: exempt from the cool-down
 	Header  bool   // not materialised here: counts for weight, cannot be entered
+	Signed  Word   // its header, as its author signed it
 }
+
+// Word is a statement as it was signed. The rule does not read it: it goes
+// along, so that evidence has with it what shows it to others. It is a string to
+// be comparable, and bytes wherever it is encoded.
+type Word string
+
+// MarshalBinary returns the bytes of w.
+func (w Word) MarshalBinary() ([]byte, error) { return []byte(w), nil }
+
+// UnmarshalBinary takes bytes of any kind.
+func (w *Word) UnmarshalBinary(b []byte) error { *w = Word(b); return nil }
 
 // Vote says which state an account holds to be the head. Its signature has
 // been checked before it comes here, and that Device is one of Account's.
@@ -82,6 +94,7 @@ type Vote struct {
 	Device  Device
 	Seq     uint64
 	Head    EpochID
+	Signed  Word
 }
 
 // Move is how the head moved: from From, back over Undo (newest first), then

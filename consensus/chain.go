@@ -31,6 +31,7 @@ type Chain struct {
 
 	parked  parking
 	seats   map[Account]*seat
+	guilty  int
 	waiting map[EpochID][]*seat // who voted for a head not known yet
 
 	gone      memory[EpochID, goneEpoch] // left with Prune

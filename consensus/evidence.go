@@ -81,6 +81,7 @@ func (c *Chain) Convict(e Evidence) (Move, bool) {
 
 func (c *Chain) convict(s *seat, e Evidence) {
 	s.guilt = &e
+	c.guilty++
 	votes := s.votes
 	s.votes = nil
 	for _, v := range votes {
@@ -99,6 +100,9 @@ func (c *Chain) Evidence() []Evidence {
 	}
 	return out
 }
+
+// Convicted is how many accounts were convicted.
+func (c *Chain) Convicted() int { return c.guilty }
 
 // Guilty reports whether an account was convicted.
 func (c *Chain) Guilty(a Account) bool {

@@ -12,8 +12,9 @@ const (
 	MaxParked = 256
 	// MaxVotes is how many votes of one account are kept: the highest
 	// sequence numbers count, the older ones are there to catch a second
-	// content under the same number.
-	MaxVotes = 128
+	// content under the same number. Sixteen are two windows of an account that
+	// votes once an epoch; half a kilobyte each, as they were signed.
+	MaxVotes = 16
 	// MaxVoters is how many accounts' votes are kept; ten times what the
 	// largest group we measure has.
 	MaxVoters = 1 << 14

@@ -206,6 +206,11 @@ func (s *Session) stand(h *held) {
 	s.save(rowStance(s.cfg.Self.Device), encode(st), EpochID{})
 	s.stirred, s.ackAt = true, 0
 	body := s.state(controlVote, ballot{Head: h.id, Number: h.number, Seq: s.meta.VoteSeq, Turn: st.Turn, Seen: st.Seen, Sum: st.Sum})
+	if v := s.lastVote[s.cfg.Self.Account]; v.Device == s.cfg.Self.Device && v.Signed == "" { // a joiner is shown it
+		v.Signed = consensus.Word(body)
+		s.lastVote[v.Account] = v
+		s.saveVote(rowVote(v.Account, v.Device, v.Seq, v.Head), v)
+	}
 	if !s.alone() {
 		s.publishOwn(s.sealControl(body))
 	}

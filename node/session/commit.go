@@ -621,7 +621,15 @@ func (s *Session) commit(h *held, jobs []job, refresh bool) {
 		return
 	}
 	made := commitID(h.id, built.Commit)
-	raw := s.sealOn(h, innerCommit, built.Commit)
+	v, err := s.judge(h, made, built.Applied)
+	if err != nil {
+		s.notify(Notice{Kind: NoticeTrouble, Reason: "a change of mine would be refused: " + err.Error()})
+		s.own[h.id] = CommitID{}
+		return
+	}
+	header := s.state(controlHeader, s.headingOf(&v.cand))
+	v.cand.Signed = consensus.Word(header)
+	raw := s.sealOn(h, innerCommit, encode(announced{built.Commit, header}))
 	if len(raw) > maxEnvelopeBytes {
 		s.notify(Notice{Kind: NoticeTrouble, Reason: "a change is too large to send"})
 		s.own[h.id] = CommitID{}
@@ -632,10 +640,7 @@ func (s *Session) commit(h *held, jobs []job, refresh bool) {
 	s.meta.Renewed = s.now
 	s.saveMeta()
 	e, _ := parseEnvelope(raw)
-	if err := s.admit(h, made, built.Applied, e.id()); err != nil {
-		s.notify(Notice{Kind: NoticeTrouble, Reason: "a change of mine would be refused: " + err.Error()})
-		return
-	}
+	s.admit(h, &v, built.Applied, e.id())
 	if built.Welcome != nil {
 		s.holdWelcome(made, built)
 	}
@@ -645,8 +650,8 @@ func (s *Session) commit(h *held, jobs []job, refresh bool) {
 	}
 	s.logEnvelope(e.id(), &e)
 	s.publish(raw, first)
-	if c, ok := s.chain.Get(made); ok && !s.alone() {
-		s.publishOwn(s.headerOf(h, &c))
+	if _, ok := s.chain.Get(made); ok && !s.alone() {
+		s.publishOwn(s.sealControl(header))
 	}
 	for _, id := range sortedIDs(s.wishes) {
 		w := s.wishes[id]

@@ -70,7 +70,9 @@ const (
 	controlIntent
 	controlReceipt
 	controlRead
-	controlProof // that an account said two things: for who joins
+	// That an account said two things is for all, and is said again on the branch
+	// to who comes in.
+	controlProof
 )
 
 // control is a signed statement of one device.
@@ -106,7 +108,7 @@ func (s *Session) state(kind controlKind, body any) []byte {
 	s.meta.Stated++
 	c.Count = s.meta.Stated
 	s.saveMeta()
-	if kind < controlIntent {
+	if kind < controlIntent || kind == controlProof {
 		c.Certificate = s.cfg.Self.Certificate
 	}
 	c.Signature = s.cfg.Engine.Sign(s.cfg.Self.Secret, controlLabel, c.signed(s.group))

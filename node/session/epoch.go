@@ -15,6 +15,7 @@ import (
 //
 //	tried    opened on its parent's state (inbox.go) or made on it (commit.go)
 //	judge    the parent's policy: class, role, who may
+//	headed   its author's signed header says the same (header.go)
 //	admit    the child is entered, the candidate goes to the rule, rows saved
 //	moved    the head may have moved: what follows, once per Step
 
@@ -167,16 +168,21 @@ type carried struct {
 // verdict is what judge found.
 type verdict struct {
 	cand    consensus.Candidate
-	child   *held // nil: the commit takes me out, or its path cannot be opened
+	leaf    uint32 // its author's
+	child   *held  // nil: the commit takes me out, or its path cannot be opened
+	newer   bool   // its policy is of a version not known here
 	intents []intent
 }
 
 // judge decides a commit on p from p and the commit alone.
 func (s *Session) judge(p *held, id CommitID, ap Applied) (verdict, error) {
-	var v verdict
+	v := verdict{leaf: ap.Author}
 	at, ok := p.roster.leaf(ap.Author)
 	if !ok {
 		return v, fmt.Errorf("%w: no such author", ErrInvalid)
+	}
+	if ap.Next != nil && bytes.Equal(ap.Next.Authenticator(), p.epoch.Authenticator()) {
+		return v, fmt.Errorf("%w: the epoch did not advance", ErrInvalid) // an engine that fails so must not go on
 	}
 	author := p.roster.account[at]
 	policy := p.policy
@@ -186,7 +192,7 @@ func (s *Session) judge(p *held, id CommitID, ap Applied) (verdict, error) {
 		if next, err = s.rosterOf(edited(p.roster.leaves, ap), p.roster); err != nil {
 			return v, err
 		}
-		ap.Next = nil
+		ap.Next, v.newer = nil, true
 		v.cand = s.candidate(p, id, at, next, ap)
 		return v, nil
 	}
@@ -372,26 +378,19 @@ func commitID(parent EpochID, commit []byte) CommitID {
 	return CommitID(h.Sum(nil))
 }
 
-// admit takes a commit in that an envelope brought. How it was come by no longer
-// matters.
-func (s *Session) admit(p *held, id CommitID, ap Applied, by EnvelopeID) error {
-	if ap.Next != nil && bytes.Equal(ap.Next.Authenticator(), p.epoch.Authenticator()) {
-		return fmt.Errorf("%w: the epoch did not advance", ErrInvalid) // an engine that fails so must not go on
-	}
-	v, err := s.judge(p, id, ap)
-	if err != nil {
-		return err
-	}
+// admit takes a commit in that was judged valid and that an envelope brought. How
+// it was come by no longer matters.
+func (s *Session) admit(p *held, v *verdict, ap Applied, by EnvelopeID) {
+	id := v.cand.ID
 	if s.turnedAway(&v.cand, by) {
-		return nil
+		return
 	}
-	newer := ap.Next != nil && v.child == nil
 	if v.child != nil {
 		s.enter(v.child)
 	}
 	exit := slices.Contains(ap.Removed, p.self)
-	s.saveCandidate(savedCandidate{Cand: v.cand, Intents: v.intents, Exit: exit, Shut: s.unopenable[id], Newer: newer})
-	if newer {
+	s.saveCandidate(savedCandidate{Cand: v.cand, Intents: v.intents, Exit: exit, Shut: s.unopenable[id], Newer: v.newer})
+	if v.newer {
 		s.newerThan[id] = true
 	}
 	s.remember(id, v.intents, exit)
@@ -399,7 +398,6 @@ func (s *Session) admit(p *held, id CommitID, ap Applied, by EnvelopeID) error {
 	if v.child != nil {
 		s.unpark(v.child.tag)
 	}
-	return nil
 }
 
 // remember notes what a commit carries, and whether it takes me out.

@@ -235,8 +235,8 @@ func (s *Session) welcomed(e Welcomed) {
 	if s.kept != nil {
 		packages = append(slices.Clone(packages), s.kept.Package)
 	}
-	ep, side, group, used, err := openInvitation(s.cfg, e.Bytes, packages)
-	if err != nil || group != s.group {
+	ep, side, used, err := s.openInvitation(e.Bytes, packages)
+	if err != nil {
 		s.count(DropWelcome)
 		return
 	}

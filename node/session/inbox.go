@@ -118,20 +118,23 @@ func (s *Session) takeBranch(from Peer, id EnvelopeID, e *envelope, h *held) out
 
 // takeCommit opens a commit on its parent.
 func (s *Session) takeCommit(by EnvelopeID, p *held, body []byte) outcome {
-	id := commitID(p.id, body)
+	var a announced
+	if decode(body, &a) != nil {
+		s.count(DropMalformed)
+		return outRefused
+	}
+	id := commitID(p.id, a.Commit)
 	if p.epoch == nil {
 		s.count(DropErased)
 		return outOpaque
 	}
-	ap, err := p.epoch.Apply(body)
+	ap, err := p.epoch.Apply(a.Commit)
+	shut := errors.Is(err, ErrPath)
 	switch {
 	case errors.Is(err, ErrOwn):
 		s.ownEcho(p, id, ap)
 		return outLogged
-	case errors.Is(err, ErrPath):
-		s.count(DropPath)
-		s.nack(id)
-		s.unopenable[id] = true
+	case shut:
 		ap.Next = nil
 	case err != nil:
 		s.count(DropInvalid)
@@ -141,10 +144,20 @@ func (s *Session) takeCommit(by EnvelopeID, p *held, body []byte) outcome {
 		s.count(DropDuplicate)
 		return outLogged
 	}
-	if err := s.admit(p, id, ap, by); err != nil {
+	v, err := s.judge(p, id, ap)
+	if err == nil {
+		err = s.headed(p, &v, a.Header)
+	}
+	if err != nil {
 		s.count(reasonOf(err))
 		return outRefused
 	}
+	if shut {
+		s.count(DropPath)
+		s.nack(id)
+		s.unopenable[id] = true
+	}
+	s.admit(p, &v, ap, by)
 	return outLogged
 }
 

@@ -17,7 +17,7 @@ func FuzzInside(f *testing.F) {
 	name := "x"
 	f.Add(byte(controlIntent)<<2, encode(request{Intent: intent{Op: 99, Role: 77, Name: &name}}))
 	f.Add(byte(controlReceipt)<<2, encode(receipt{Names: make([]byte, shortName)}))
-	f.Add(byte(controlProof)<<2, encode(conviction{[2][]byte{{1}, {2}}}))
+	f.Add(byte(controlProof)<<2, encode(conviction{Signed: [2][]byte{{1}, {2}}}))
 	f.Add(byte(controlRead)<<2, encode(word{Messages: []MessageID{{1}}}))
 	f.Add(byte(controlReadmit)<<2, encode(plea{}))
 	f.Add(byte(3), []byte("message"))
@@ -41,7 +41,7 @@ func FuzzInside(f *testing.F) {
 				aim(&c, h.id)
 			}
 			c.Signature = MLS{}.Sign(bob.cfg.Self.Secret, controlLabel, c.signed(bob.group))
-			if kind >= controlIntent {
+			if kind >= controlIntent && (kind != controlProof || how&1 != 0) {
 				raw = bob.sealOn(h, innerControl, encode(c))
 			} else {
 				raw = bob.sealControl(encode(c))

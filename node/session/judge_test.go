@@ -212,6 +212,54 @@ func (tb *table) verdict(by string, commit []byte) error {
 	return err
 }
 
+// announce makes the envelope of a commit, with the header that another member
+// will find true.
+func (tb *table) announce(by, reader string, commit []byte, but ...func(*heading)) []byte {
+	tb.t.Helper()
+	s, author := tb.s[reader], tb.s[by]
+	h := s.head()
+	ap, err := h.epoch.Apply(commit)
+	if err != nil {
+		tb.t.Fatal(err)
+	}
+	v, err := s.judge(h, commitID(h.id, commit), ap)
+	if err != nil {
+		tb.t.Fatal(err)
+	}
+	d := s.headingOf(&v.cand)
+	for _, f := range but {
+		f(&d)
+	}
+	return author.sealOn(author.head(), innerCommit, encode(announced{commit, author.state(controlHeader, d)}))
+}
+
+// Nobody takes a commit without its author's word of it, true in all: else it
+// could be denied later, and what comes with a Welcome could not be checked.
+func TestCommitsComeWithTheirHeader(t *testing.T) {
+	tb := newTable(t, "alice", "bob", "carol")
+	bob := tb.s["bob"]
+	from := bob.head().number
+	commit := tb.craft("alice", Edit{})
+	for what, raw := range map[string][]byte{
+		"no header":     tb.s["alice"].sealOn(tb.s["alice"].head(), innerCommit, commit),
+		"an empty one":  tb.s["alice"].sealOn(tb.s["alice"].head(), innerCommit, encode(announced{Commit: commit})),
+		"another's":     tb.announce("carol", "bob", tb.craft("alice", Edit{})),
+		"another child": tb.announce("alice", "bob", commit, func(d *heading) { d.Child[0]++ }),
+		"another class": tb.announce("alice", "bob", commit, func(d *heading) { d.Class-- }),
+		"another slot":  tb.announce("alice", "bob", commit, func(d *heading) { d.Slot++ }),
+		"somebody left": tb.announce("alice", "bob", commit, func(d *heading) { d.Out = []Account{tb.cfg["carol"].Self.Account} }),
+	} {
+		tb.step("bob", Received{From: "carol", Envelope: raw})
+		if bob.head().number != from {
+			t.Fatalf("a commit with %s was taken", what)
+		}
+	}
+	tb.step("bob", Received{From: "carol", Envelope: tb.announce("alice", "bob", commit)})
+	if bob.head().number != from+1 {
+		t.Error("a commit with its header was not taken")
+	}
+}
+
 // wishOf makes an intent signed by a member for the common head.
 func (tb *table) wishOf(by string, in intent, packages ...[]byte) intent {
 	s := tb.s[by]
@@ -313,8 +361,7 @@ func TestNewerPolicy(t *testing.T) {
 	tb := newTable(t, "alice", "bob", "carol")
 	h := tb.s["alice"].head()
 	commit := tb.craft("alice", Edit{Context: tb.policyWith(func(p *Policy) { p.Version++ })})
-	raw := tb.s["alice"].sealOn(h, innerCommit, commit)
-	tb.step("bob", Received{From: "alice", Envelope: raw})
+	tb.step("bob", Received{From: "alice", Envelope: tb.announce("alice", "bob", commit)})
 	tb.now += 5000
 	tb.step("bob", Tick{})
 	s := tb.s["bob"]

@@ -198,8 +198,6 @@ const (
 	// treeKeep is how many epochs the tree goes back, headers only beyond the
 	// window: so long can a side be apart and still be let in by proof.
 	treeKeep = 1024
-	// maxVoteRows is how many votes of one account are durable.
-	maxVoteRows = 8
 	// maxEpochBytes is how much of the log one epoch may take before its members
 	// begin another: the log is cut by epochs, and a window of them should fit.
 	maxEpochBytes = maxLogBytes / (2 * window)
@@ -239,13 +237,14 @@ const (
 	// maxEvidence is how many proofs of a member's saying two things go with a
 	// Welcome, a kilobyte each: who has more such members has another problem.
 	maxEvidence = 32
-	// maxSayings is how many votes and headers of an account are kept as they were
-	// signed, until the other half of a proof may come: half a kilobyte each, for
-	// each account of each group.
-	maxSayings = 4
-	// maxTrail bounds the epochs whose headers come with a Welcome: a window,
-	// of members who use one four times as long in a measurement.
-	maxTrail = 4 * window
+	// maxWelcomeVotes is how many votes go with a Welcome, as they were signed and
+	// half a kilobyte each: a committee of 64 where the joiner's tree begins, and
+	// one of the epoch before the one it enters.
+	maxWelcomeVotes = 128
+	// maxTrail bounds the epochs whose headers come with a Welcome: a window, of
+	// members who use one four times as long in a measurement, and as many as the
+	// cool-down looks back.
+	maxTrail = 5 * window
 	// maxHeading bounds the accounts a header says joined: more than a commit
 	// can add.
 	maxHeading = 4096

@@ -131,11 +131,11 @@ func (s *Session) loadTree(l *loader) {
 	})
 	l.each("proof/", func(key string) {
 		var a Account
-		p := &conviction{}
+		p := &charge{}
 		l.id(key, a[:])
 		if l.read(key, p); l.err == nil {
 			s.proofs[a] = p
-			s.convict(p)
+			s.convict(&p.Proof)
 		}
 	})
 	l.each("vote/", func(key string) {

@@ -8,112 +8,112 @@ import (
 )
 
 // A device that signs two votes under one number, or two headers of commits on
-// one epoch, convicts its account wherever both are read. Who joins later reads
-// neither: so the two statements, as they were signed, go with its Welcome, and
-// whoever asked for it to be let in says them again, as the Welcome may be the
-// liar's. Nobody is convicted by hearsay.
+// one epoch, convicts its account wherever both are read. Not everybody reads
+// both: one who joins later, or came back when the first was forgotten. So whoever
+// convicts keeps the two statements as they were signed and, unless another has
+// said so meanwhile, says them to all; and they go with each Welcome, and again to
+// who comes in by who asked for it, as the Welcome may be the liar's. Nobody is
+// convicted by hearsay, and nobody here whom others would not convict by the same.
 
-// saying is a statement as it was signed, and what two of one device must share or
-// differ in to convict it.
-type saying struct {
-	device Device
-	vote   consensus.Vote
-	header consensus.Candidate
-	signed []byte
-}
-
-// against reports what two sayings prove, if anything.
-func (w *saying) against(o *saying) (consensus.Evidence, bool) {
-	e := consensus.Evidence{Kind: consensus.TwoVotes, Account: w.vote.Account, Votes: [2]consensus.Vote{w.vote, o.vote}}
-	if w.vote.Head == (EpochID{}) {
-		e = consensus.Evidence{Kind: consensus.TwoCommits, Account: w.header.Author, Commits: [2]consensus.Candidate{w.header, o.header}}
-	}
-	return e, w.device == o.device && (w.vote.Head == EpochID{}) == (o.vote.Head == EpochID{}) && e.Convicts()
-}
-
-// conviction is a proof as it is kept and passed on.
+// conviction is a proof as it is passed on.
 type conviction struct {
 	Signed [2][]byte `cbor:"1,keyasint"`
 }
 
+// charge is one as it is kept.
+type charge struct {
+	Proof conviction `cbor:"1,keyasint"`
+	Said  bool       `cbor:"2,keyasint"` // by somebody, to all
+	sayAt Time       // when this device does; zero: not thought of yet
+}
+
 func rowProof(a Account) string { return "proof/" + hex.EncodeToString(a[:]) }
 
-// readSaying reads a vote or header that anybody may have brought.
-func (s *Session) readSaying(signed []byte) (w saying, account Account, ok bool) {
-	c, ok := s.readControl(signed)
-	if !ok {
-		return w, account, false
+// convictionOf is what shows to others what the rule found; false where a half
+// is this device's own word.
+func convictionOf(e *consensus.Evidence) (conviction, bool) {
+	a, b := e.Votes[0].Signed, e.Votes[1].Signed
+	if e.Kind == consensus.TwoCommits {
+		a, b = e.Commits[0].Signed, e.Commits[1].Signed
 	}
-	if account, ok = s.speaker(&c, nil); !ok {
-		return w, account, false
-	}
-	w, ok = sayingOf(&c, account, signed)
-	return w, account, ok
+	return conviction{[2][]byte{[]byte(a), []byte(b)}}, a != "" && b != ""
 }
 
-// sayingOf is what a statement says, whose signature was checked; false where it
-// is neither vote nor header.
-func sayingOf(c *control, account Account, signed []byte) (w saying, ok bool) {
-	w.device, w.signed = c.Device, signed
-	switch c.Kind {
-	case controlVote:
+// evidence is what a proof proves, if anything.
+func (s *Session) evidence(p *conviction) (e consensus.Evidence, ok bool) {
+	for i, signed := range p.Signed {
+		c, ok := s.readControl(signed)
+		account, known := s.speaker(&c, nil)
+		if !ok || !known {
+			return e, false
+		}
+		e.Account = account
 		var b ballot
-		ok = decode(c.Body, &b) == nil && b.Head != (EpochID{})
-		w.vote = consensus.Vote{Account: account, Device: c.Device, Seq: b.Seq, Head: b.Head}
-	case controlHeader:
 		var d heading
-		ok = decode(c.Body, &d) == nil && d.fits()
-		w.header = d.candidate(account)
-	}
-	return w, ok
-}
-
-// hearSaying keeps the latest statements of an account, in memory, in case the
-// other half comes. With both, and the account
-// convicted, it keeps the two for good.
-func (s *Session) hearSaying(c *control, account Account, signed []byte) {
-	w, ok := sayingOf(c, account, signed)
-	if !ok || s.proofs[account] != nil {
-		return
-	}
-	said := s.sayings[account]
-	for i := range said {
-		if _, guilty := w.against(&said[i]); guilty {
-			delete(s.sayings, account)
-			s.keepProof(account, &conviction{[2][]byte{said[i].signed, signed}})
-			return
+		switch {
+		case c.Kind == controlVote && decode(c.Body, &b) == nil:
+			e.Kind, e.Votes[i] = consensus.TwoVotes, b.vote(account, &c, signed)
+		case c.Kind == controlHeader && decode(c.Body, &d) == nil && d.fits():
+			e.Kind, e.Commits[i] = consensus.TwoCommits, d.candidate(account, signed)
 		}
 	}
-	if len(said) >= maxSayings {
-		said = said[1:]
-	}
-	s.sayings[account] = append(said, w)
+	return e, e.Convicts()
 }
 
-func (s *Session) keepProof(a Account, p *conviction) {
+// convict takes in a proof that somebody passed on, or of before this device's
+// tree was planted.
+func (s *Session) convict(p *conviction) (Account, bool) {
+	e, ok := s.evidence(p)
+	if ok {
+		s.chain.Convict(e)
+		s.stirred = true
+	}
+	return e.Account, ok
+}
+
+func (s *Session) keepProof(a Account, p *charge) {
 	s.proofs[a] = p
 	s.save(rowProof(a), encode(p), EpochID{})
 }
 
-// convict takes in a proof that came with a Welcome, or from this device's rows.
-func (s *Session) convict(p *conviction) (Account, bool) {
-	a, account, ok := s.readSaying(p.Signed[0])
-	b, other, fits := s.readSaying(p.Signed[1])
-	e, guilty := a.against(&b)
-	if !ok || !fits || account != other || !guilty {
-		return account, false
+// accuse keeps the proof of what was found here, and says what nobody else said.
+func (s *Session) accuse() {
+	if n := s.chain.Convicted(); n != s.accused {
+		s.accused = n
+		for _, e := range s.chain.Evidence() {
+			if p, ok := convictionOf(&e); ok && s.proofs[e.Account] == nil {
+				s.keepProof(e.Account, &charge{Proof: p})
+			}
+		}
 	}
-	s.chain.Convict(e)
-	return account, true
+	h := s.head()
+	if len(s.proofs) == 0 || h == nil || !s.active() || s.alone() {
+		return
+	}
+	for _, a := range sortedIDs(s.proofs) {
+		p := s.proofs[a]
+		switch {
+		case p.Said:
+		case p.sayAt == 0:
+			p.sayAt = s.now + s.pace.SettleAfter + s.turn(h)
+			s.wake(p.sayAt)
+		case s.now < p.sayAt:
+			s.wake(p.sayAt)
+		default:
+			p.Said = true
+			s.keepProof(a, p)
+			s.publishOwn(s.sealControl(s.state(controlProof, p.Proof)))
+		}
+	}
 }
 
-// evidence are the proofs against accounts that have a say where a joiner's tree
+// proofsFor are the proofs against accounts that have a say where a joiner's tree
 // begins or in the epoch it enters.
-func (s *Session) evidence(side *sidecar, h *held) (out []conviction) {
+func (s *Session) proofsFor(root []Account, h *held) (out []conviction) {
 	for _, a := range sortedIDs(s.proofs) {
-		_, was := slices.BinarySearchFunc(side.Root.Roster, a, compareAccount)
+		_, was := slices.BinarySearchFunc(root, a, compareAccount)
 		if (was || h.roster.has(a)) && len(out) < maxEvidence {
-			out = append(out, *s.proofs[a])
+			out = append(out, s.proofs[a].Proof)
 		}
 	}
 	return out
@@ -127,7 +127,7 @@ func (s *Session) passOn(h *held) {
 	}
 	for _, a := range sortedIDs(s.proofs) {
 		if h.roster.has(a) {
-			s.publishOwn(s.sealOn(h, innerControl, s.state(controlProof, s.proofs[a])))
+			s.publishOwn(s.sealOn(h, innerControl, s.state(controlProof, s.proofs[a].Proof)))
 		}
 	}
 }
@@ -144,9 +144,11 @@ func (s *Session) takeProof(c *control) outcome {
 		s.count(DropControl)
 		return outRefused
 	}
-	if s.proofs[a] == nil {
-		s.keepProof(a, p)
+	if k := s.proofs[a]; k == nil {
+		s.keepProof(a, &charge{Proof: *p, Said: true})
+	} else if !k.Said {
+		k.Said = true
+		s.keepProof(a, k)
 	}
-	s.stirred = true
 	return outLogged
 }

@@ -162,8 +162,11 @@ func Load(cfg Config, now Time, rows []Row) (*Session, Effects, error) {
 	l := loader{keys: keys, rows: byKey}
 	var m meta
 	l.read(rowMeta, &m)
-	if l.err != nil || m.Version != metaVersion || m.Device != cfg.Self.Device {
+	switch {
+	case l.err != nil || m.Device != cfg.Self.Device:
 		return nil, Effects{}, fmt.Errorf("%w: no session of this device", ErrRows)
+	case m.Version != metaVersion:
+		return nil, Effects{}, fmt.Errorf("%w: they are of version %d, and this program reads %d: the group has to be founded anew", ErrRows, m.Version, metaVersion)
 	}
 	s := newSession(cfg, m.Group, now)
 	s.meta = m

@@ -108,14 +108,14 @@ type Session struct {
 	voteRows        map[Account][]string  // durable rows of votes, oldest first
 	met             map[*Account]*mention // rosters of the tree, by where they begin
 	unopenable      map[CommitID]bool     // commits whose path this device cannot open
-	sayings         map[Account][]saying  // of late, by who signed them (proof.go)
-	proofs          map[Account]*conviction
-	crowds          map[EpochID]*crowd // by child: commits turned away (crowd.go)
-	newerThan       map[CommitID]bool  // commits whose policy is of a version not known here
-	treeRows        map[string]bool    // durable rows of commits and votes
-	raced           []CommitID         // of this Step: commits that have rivals
-	divided         bool               // the rule prefers, by votes, what cannot be entered here
-	readmitAt       Time               // when somebody let in lately may be let in again
+	proofs          map[Account]*charge   // of whom two things were read that it signed (proof.go)
+	accused         int                   // of how many the proofs were looked for
+	crowds          map[EpochID]*crowd    // by child: commits turned away (crowd.go)
+	newerThan       map[CommitID]bool     // commits whose policy is of a version not known here
+	treeRows        map[string]bool       // durable rows of commits and votes
+	raced           []CommitID            // of this Step: commits that have rivals
+	divided         bool                  // the rule prefers, by votes, what cannot be entered here
+	readmitAt       Time                  // when somebody let in lately may be let in again
 	readmission     *readmission
 	stirred         bool    // a vote, commit or receipt came since the last reap
 	drained         EpochID // down to where requests done were last forgotten
@@ -194,7 +194,9 @@ const (
 	statusOutdated        // the group's policy is of a version not known here
 )
 
-const metaVersion = 1
+// metaVersion is of the rows as a whole. In those of version 1 commits had no
+// signed headers: nobody would take them any more, so such a group is founded anew.
+const metaVersion = 2
 
 func newSession(cfg Config, group GroupID, now Time) *Session {
 	return &Session{
@@ -204,7 +206,7 @@ func newSession(cfg Config, group GroupID, now Time) *Session {
 		log: map[EnvelopeID]logged{}, logSizes: map[uint32]int{}, unread: map[EnvelopeID]uint32{}, peers: map[Peer]*peer{}, asked: map[EnvelopeID]question{}, lastHeard: map[Device]Time{},
 		own: map[EpochID]CommitID{}, wishes: map[IntentID]*wish{}, pool: map[IntentID]*pooled{},
 		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
-		lastVote: map[Account]consensus.Vote{}, stances: map[Device]stance{}, toldTurns: math.MaxUint64, voteRows: map[Account][]string{}, met: map[*Account]*mention{}, unopenable: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, crowds: map[EpochID]*crowd{}, sayings: map[Account][]saying{}, proofs: map[Account]*conviction{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
+		lastVote: map[Account]consensus.Vote{}, stances: map[Device]stance{}, toldTurns: math.MaxUint64, voteRows: map[Account][]string{}, met: map[*Account]*mention{}, unopenable: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, crowds: map[EpochID]*crowd{}, proofs: map[Account]*charge{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
 		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{}, mine: map[MessageID]bool{}, runs: map[run]latest{}, shown: newMemory[MessageID](maxShown), gone: map[Device]departure{},
 		parked: newParking(), ahead: newAhead(), refused: newMemory[EnvelopeID](maxRefused), counts: Counts{},
 		meta: meta{Version: metaVersion, Group: group, Device: cfg.Self.Device, Renewed: now},
@@ -307,6 +309,7 @@ func (s *Session) finish() Effects {
 	s.chase()
 	s.press()
 	s.acknowledge()
+	s.accuse()
 	s.reap()
 	s.trim()
 	s.remind()

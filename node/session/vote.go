@@ -21,21 +21,6 @@ type ballot struct {
 	Sum  [32]byte `cbor:"6,keyasint"`
 }
 
-// heading is a commit known by its author's word alone.
-type heading struct {
-	Commit  CommitID        `cbor:"1,keyasint"`
-	Parent  EpochID         `cbor:"2,keyasint"`
-	Child   EpochID         `cbor:"3,keyasint"`
-	Number  uint64          `cbor:"4,keyasint"` // of the child
-	Class   consensus.Class `cbor:"5,keyasint"`
-	Role    Role            `cbor:"6,keyasint"`
-	Slot    uint32          `cbor:"7,keyasint"`
-	Carries bool            `cbor:"8,keyasint"`
-	In      []Account       `cbor:"9,keyasint,omitempty"`  // accounts that joined
-	Out     []Account       `cbor:"10,keyasint,omitempty"` // and that left
-	Voters  []Account       `cbor:"11,keyasint,omitempty"` // where they are drawn
-}
-
 type nack struct {
 	Commit CommitID `cbor:"1,keyasint"`
 }
@@ -54,7 +39,7 @@ func (s *Session) takeControl(from Peer, e *envelope) outcome {
 // sealed it, or nil on the control plane.
 func (s *Session) takeStatement(from Peer, body []byte, e *envelope, h *held) outcome {
 	c, ok := s.readControl(body)
-	if !ok || (c.Kind >= controlIntent) != (h != nil) {
+	if !ok || c.Kind != controlProof && (c.Kind >= controlIntent) != (h != nil) {
 		s.count(DropControl)
 		return outRefused
 	}
@@ -73,12 +58,11 @@ func (s *Session) takeStatement(from Peer, body []byte, e *envelope, h *held) ou
 		s.grewStale("a statement of this device that it does not remember")
 		return outLogged
 	}
-	s.hearSaying(&c, account, body)
 	switch c.Kind {
 	case controlVote:
-		return s.takeVote(account, &c)
+		return s.takeVote(account, &c, body)
 	case controlHeader:
-		return s.takeHeader(account, &c, e)
+		return s.takeHeader(account, &c, e, body)
 	case controlNack:
 		return outLogged
 	case controlReadmit:
@@ -170,13 +154,13 @@ func (s *Session) mayMeet(c *control, e *envelope) bool {
 	return true
 }
 
-func (s *Session) takeVote(account Account, c *control) outcome {
+func (s *Session) takeVote(account Account, c *control, signed []byte) outcome {
 	var b ballot
 	if decode(c.Body, &b) != nil {
 		s.count(DropControl)
 		return outRefused
 	}
-	v := consensus.Vote{Account: account, Device: c.Device, Seq: b.Seq, Head: b.Head}
+	v := b.vote(account, c, signed)
 	if h := s.held[b.Head]; h != nil && h.roster != nil {
 		if i, ok := h.roster.device(c.Device); !ok || h.roster.account[i] != account {
 			s.count(DropStranger)
@@ -187,6 +171,11 @@ func (s *Session) takeVote(account Account, c *control) outcome {
 	s.takeStance(c.Device, account, stance{b.Head, c.Count, b.Turn, b.Seen, b.Sum})
 	s.arrived(c.Device, b.Head)
 	return outLogged
+}
+
+// vote is a ballot as the rule reads it.
+func (b *ballot) vote(account Account, c *control, signed []byte) consensus.Vote {
+	return consensus.Vote{Account: account, Device: c.Device, Seq: b.Seq, Head: b.Head, Signed: consensus.Word(signed)}
 }
 
 // hear gives a vote to the rule and makes it durable.
@@ -215,86 +204,19 @@ func (s *Session) noteVote(v consensus.Vote) {
 }
 
 // saveVote makes a vote durable, and lets go of the oldest of that account:
-// only the latest decides, a few more are there for those that still wait.
+// only the latest decides, those before it are there for what still waits, and
+// against whoever says something else under the same number.
 func (s *Session) saveVote(key string, v consensus.Vote) {
 	s.save(key, encode(v), EpochID{})
 	rows := s.voteRows[v.Account]
 	if i, dup := slices.BinarySearch(rows, key); !dup {
 		rows = slices.Insert(rows, i, key)
 	}
-	if len(rows) > maxVoteRows && !s.chain.Guilty(v.Account) {
+	if len(rows) > consensus.MaxVotes && !s.chain.Guilty(v.Account) {
 		s.drop(rows[0])
 		rows = rows[1:]
 	}
 	s.voteRows[v.Account] = rows
-}
-
-// takeHeader takes a commit by its author's word. What can be checked without
-// the commit is: the rest, a lie costs its author its weight (consensus).
-func (s *Session) takeHeader(account Account, c *control, e *envelope) outcome {
-	var d heading
-	if decode(c.Body, &d) != nil || !d.fits() {
-		s.count(DropControl)
-		return outRefused
-	}
-	if d.Number <= s.chain.Root().Number {
-		return outLogged // from before this device's time
-	}
-	p, ok := s.chain.Epoch(d.Parent)
-	if !ok {
-		s.needs(account, &d)
-		e.tag = Tag(d.Parent[:]) // until that epoch is known
-		return outParked
-	}
-	if _, in := slices.BinarySearchFunc(p.Roster, account, compareAccount); !in {
-		s.count(DropStranger)
-		return outRefused
-	}
-	cand := d.candidate(account)
-	if len(d.In) > 0 || len(d.Out) > 0 {
-		cand.Child.Roster = plus(minus(p.Roster, d.Out), d.In)
-	}
-	if s.turnedAway(&cand, e.id()) {
-		return outLogged
-	}
-	_, known := s.chain.Get(d.Commit)
-	if s.propose(cand) == consensus.AddHeld && !known {
-		s.saveCandidate(savedCandidate{Cand: cand})
-	}
-	return outLogged
-}
-
-// candidate is what a heading says, but for who is in its child.
-func (d *heading) candidate(author Account) consensus.Candidate {
-	return consensus.Candidate{
-		ID: d.Commit, Parent: d.Parent, Child: consensus.Epoch{ID: d.Child, Number: d.Number, Voters: d.Voters},
-		Author: author, Class: d.Class, Role: d.Role, Slot: d.Slot, Carries: d.Carries, Header: true,
-	}
-}
-
-// fits reports that a heading is one that could be true of some commit.
-func (d *heading) fits() bool {
-	sorted := func(list []Account) bool {
-		for i := range list[:max(0, len(list)-1)] {
-			if compareAccount(list[i], list[i+1]) >= 0 {
-				return false
-			}
-		}
-		return true
-	}
-	return d.Class <= consensus.ClassJoin && d.Role <= consensus.RoleOwner && len(d.In) <= maxHeading &&
-		len(d.Voters) <= consensus.V1().Committee && sorted(d.In) && sorted(d.Out) && sorted(d.Voters)
-}
-
-// publishHeader says on the control plane what a commit of mine is, for those
-// who cannot open it.
-func (s *Session) headerOf(p *held, c *consensus.Candidate) []byte {
-	d := heading{
-		Commit: c.ID, Parent: c.Parent, Child: c.Child.ID, Number: c.Child.Number,
-		Class: c.Class, Role: c.Role, Slot: c.Slot, Carries: c.Carries, Voters: c.Child.Voters,
-		In: minus(c.Child.Roster, p.roster.accounts), Out: minus(p.roster.accounts, c.Child.Roster),
-	}
-	return s.sealControl(s.state(controlHeader, d))
 }
 
 // nack says that a commit's path cannot be opened here (RFC 9420 §16.12). It

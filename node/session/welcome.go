@@ -36,45 +36,84 @@ type invitation struct {
 }
 
 // sidecar is what a joiner must know beside the state. Its tree begins where a
-// fork can still begin, a window before the epoch entered: one that began at
-// the epoch itself could not show that it is on a branch that lost.
+// fork can still begin, a window before the epoch entered, and as far before that
+// as the cool-down looks back: one that began at the epoch itself could not show
+// that it is on a branch that lost. Whoever makes it may lie, so the tree and the
+// votes are others' statements as they were signed; doc.go says what is left.
 type sidecar struct {
-	Root     consensus.Epoch  `cbor:"1,keyasint"`
-	Trail    []stride         `cbor:"2,keyasint"` // from Root to the epoch entered
-	Anchors  []anchor         `cbor:"3,keyasint"`
-	Votes    []consensus.Vote `cbor:"4,keyasint"`
-	Asked    []intent         `cbor:"5,keyasint,omitempty"` // for whom the commit let somebody in
-	Evidence []conviction     `cbor:"6,keyasint,omitempty"`
+	Trail    [][]byte     `cbor:"1,keyasint"`           // headers, down to that of the epoch entered
+	Voters   []Account    `cbor:"2,keyasint,omitempty"` // of where they begin, where they are drawn
+	Anchors  []anchor     `cbor:"3,keyasint"`
+	Votes    [][]byte     `cbor:"4,keyasint"`           // the last of each that votes on its children, and on the parent's of the epoch entered
+	Asked    []intent     `cbor:"5,keyasint,omitempty"` // for whom the commit let somebody in
+	Evidence []conviction `cbor:"6,keyasint,omitempty"`
+	root     consensus.Epoch
+	trail    []stride
 }
 
 // stride is one commit of a trail.
 type stride struct {
-	Cand  consensus.Candidate `cbor:"1,keyasint"`
-	Delta delta               `cbor:"2,keyasint"`
+	cand  consensus.Candidate
+	delta delta
 }
 
 // into is the candidate by which the joiner enters.
-func (c *sidecar) into() *consensus.Candidate { return &c.Trail[len(c.Trail)-1].Cand }
+func (c *sidecar) into() *consensus.Candidate { return &c.trail[len(c.trail)-1].cand }
 
-// fit reports whether the trail is one, and gives each candidate its roster.
-func (c *sidecar) fit() bool {
-	at := c.Root
-	for i := range c.Trail {
-		k := &c.Trail[i].Cand
-		if k.Parent != at.ID || k.Child.Number != at.Number+1 {
+// readTrail reads the headers, and reports whether each is signed and follows
+// from the one before it.
+func (s *Session) readTrail(c *sidecar) bool {
+	if len(c.Trail) == 0 || len(c.Trail) > maxTrail {
+		return false
+	}
+	for i, signed := range c.Trail {
+		st, ok := s.readControl(signed)
+		account, known := s.speaker(&st, nil)
+		var d heading
+		if !ok || !known || st.Kind != controlHeader || decode(st.Body, &d) != nil || !d.fits() || d.Number == 0 {
 			return false
 		}
+		if i == 0 {
+			c.root = consensus.Epoch{ID: d.Parent, Number: d.Number - 1, Voters: c.Voters}
+		} else if up := c.into().Child; d.Parent != up.ID || d.Number != up.Number+1 {
+			return false
+		}
+		k := d.candidate(account, signed)
 		k.Header = false
-		c.Trail[i].Delta.fill(&k.Child, at)
-		at = k.Child
+		c.trail = append(c.trail, stride{k, delta{d.In, d.Out}})
 	}
-	return len(c.Trail) > 0 && len(c.Trail) <= maxTrail
+	return true
 }
 
-const invitationVersion = 1
+// people says who was in each epoch of the trail, from who is in the last, and
+// reports whether that can be: whoever made a commit was there.
+func (c *sidecar) people(last []Account, shared *Commons) bool {
+	at := last
+	for i := len(c.trail) - 1; i >= 0; i-- {
+		if d := &c.trail[i].delta; len(d.In)+len(d.Out) > 0 {
+			at = plus(minus(at, d.In), d.Out)
+		}
+	}
+	up := &c.root
+	up.Roster = shared.accounts(up.ID, at)
+	for i := range c.trail {
+		k := &c.trail[i].cand
+		if _, in := slices.BinarySearchFunc(up.Roster, k.Author, compareAccount); !in {
+			return false
+		}
+		c.trail[i].delta.fill(&k.Child, *up)
+		k.Child.Roster = shared.accounts(k.Child.ID, k.Child.Roster)
+		up = &k.Child
+	}
+	return slices.Equal(up.Roster, last)
+}
+
+const invitationVersion = 2
 
 // ErrWelcome says that a Welcome does not let this device in.
 var ErrWelcome = errors.New("session: not a welcome for this device")
+
+var errSidecar = fmt.Errorf("%w: what came with it does not fit", ErrWelcome)
 
 // WelcomeGroup reads which group a DirectWelcome is for, so that the driver
 // can tell a new group from one it has: for the latter, Step a Welcomed.
@@ -187,33 +226,28 @@ func voters(e consensus.Epoch) int {
 
 func (s *Session) invite(h *held, w *heldWelcome) []byte {
 	var side sidecar
-	root, ok := s.chain.Ancestor(w.Child, s.pace.Window)
+	root, ok := s.chain.Ancestor(w.Child, s.pace.Window+uint64(consensus.V1().CoolDown))
 	if !ok {
 		root = s.chain.Root().ID
 	}
-	side.Root, _ = s.chain.Epoch(root)
+	from, _ := s.chain.Epoch(root)
+	side.Voters = from.Voters
 	for at := w.Child; at != root; {
 		k, _ := s.chain.Into(at)
-		side.Trail = append(side.Trail, stride{Cand: k})
+		side.Trail = append(side.Trail, []byte(k.Signed))
 		at = k.Parent
 	}
 	slices.Reverse(side.Trail)
-	last := side.Root
-	for i := range side.Trail {
-		k := &side.Trail[i]
-		whole := k.Cand.Child
-		k.Delta = thin(&k.Cand.Child, last)
-		last = whole
-	}
 	for _, a := range s.anchorsOf(h) {
 		side.Anchors = append(side.Anchors, *a)
 	}
-	for _, a := range side.Root.Roster {
-		if v, ok := s.lastVote[a]; ok {
-			side.Votes = append(side.Votes, v)
+	into, _ := s.chain.Get(w.Commit)
+	for _, a := range plus(s.chain.Electors(root), s.chain.Electors(into.Parent)) {
+		if v := s.lastVote[a]; v.Signed != "" && len(side.Votes) < maxWelcomeVotes {
+			side.Votes = append(side.Votes, []byte(v.Signed))
 		}
 	}
-	side.Evidence = s.evidence(&side, h)
+	side.Evidence = s.proofsFor(from.Roster, h)
 	for _, in := range s.carriedBy[w.Commit] {
 		if in.Op == opAdd {
 			side.Asked = append(side.Asked, in)
@@ -227,12 +261,16 @@ func (s *Session) invite(h *held, w *heldWelcome) []byte {
 // Join enters a group by the body of a DirectWelcome. packages are the key
 // packages this device has given out; Effects.Spent names the one used.
 func Join(cfg Config, now Time, welcome []byte, packages []Package) (*Session, Effects, error) {
-	e, side, group, used, err := openInvitation(cfg, welcome, packages)
+	group, err := WelcomeGroup(welcome)
 	if err != nil {
 		return nil, Effects{}, err
 	}
 	s := newSession(cfg, group, now)
 	s.begin(now)
+	e, side, used, err := s.openInvitation(welcome, packages)
+	if err != nil {
+		return nil, Effects{}, err
+	}
 	if err := s.join(e, side); err != nil {
 		return nil, Effects{}, err
 	}
@@ -267,20 +305,22 @@ func (k *keptPackage) wrapName() EpochID {
 	return sha256.Sum256(append([]byte("covey kept"), k.Joined[:]...))
 }
 
-func openInvitation(cfg Config, b []byte, packages []Package) (e Epoch, side sidecar, g GroupID, used int, err error) {
+// openInvitation reads the body of a DirectWelcome to this group.
+func (s *Session) openInvitation(b []byte, packages []Package) (e Epoch, side sidecar, used int, err error) {
 	var in invitation
-	if decode(b, &in) != nil || in.Version != invitationVersion {
-		return nil, side, g, 0, ErrWelcome
+	if decode(b, &in) != nil || in.Version != invitationVersion || in.Group != s.group {
+		return nil, side, 0, ErrWelcome
 	}
-	if e, used, err = cfg.Engine.Join(cfg.Self, in.Welcome, packages); err != nil {
-		return nil, side, g, 0, fmt.Errorf("%w: %w", ErrWelcome, err)
+	eng := s.cfg.Engine
+	if e, used, err = eng.Join(s.cfg.Self, in.Welcome, packages); err != nil {
+		return nil, side, 0, fmt.Errorf("%w: %w", ErrWelcome, err)
 	}
-	plain, ok := cfg.Engine.Open(Key(e.Export("covey sidecar", 32)), in.Group[:], in.Sidecar)
-	if !ok || decode(plain, &side) != nil || !slices.Equal(e.Group(), in.Group[:]) || !side.fit() ||
+	plain, ok := eng.Open(Key(e.Export("covey sidecar", 32)), in.Group[:], in.Sidecar)
+	if !ok || decode(plain, &side) != nil || !slices.Equal(e.Group(), in.Group[:]) || !s.readTrail(&side) ||
 		side.into().Child.ID != e.ID() || side.into().Child.Number != e.Number() {
-		return nil, side, g, 0, fmt.Errorf("%w: what came with it does not fit", ErrWelcome)
+		return nil, side, 0, errSidecar
 	}
-	return e, side, in.Group, used, nil
+	return e, side, used, nil
 }
 
 // join plants the tree that came with a Welcome, and enters.
@@ -293,44 +333,30 @@ func (s *Session) join(e Epoch, side sidecar) error {
 	if i, ok := h.roster.leaf(h.self); !ok || h.roster.leaves[i].Device != s.cfg.Self.Device {
 		return fmt.Errorf("%w: the leaf is another device's", ErrWelcome)
 	}
+	if !side.people(h.roster.accounts, s.cfg.Commons) {
+		return errSidecar
+	}
 	s.meta.Closed = uint32(into.Child.Number - 1)
 	if s.meta.Joined == (EpochID{}) && s.chain == nil {
-		s.meta.Floor = uint32(side.Root.Number)
+		s.meta.Floor = uint32(side.root.Number)
 	}
 	s.meta.Joined, s.meta.Renewed = h.id, s.now
 	s.meta.Entered = append(s.meta.Entered[max(0, len(s.meta.Entered)-maxEntered+1):], h.id)
 	for _, a := range side.Anchors {
 		s.keepAnchor(a)
 	}
-	side.Root.Roster = s.cfg.Commons.accounts(side.Root.ID, side.Root.Roster)
-	for i := range side.Trail {
-		c := &side.Trail[i].Cand.Child
-		c.Roster = s.cfg.Commons.accounts(c.ID, c.Roster)
-	}
-	s.plant(side.Root)
+	s.plant(side.root)
 	s.enter(h)
 	s.reread(0, math.MaxUint32) // the anchors that came with it open what older ones did not
 	into.Child = s.ruleEpoch(h, nil)
-	for _, k := range side.Trail {
-		s.saveCandidate(savedCandidate{Cand: k.Cand})
-		s.propose(k.Cand)
+	for _, k := range side.trail {
+		s.saveCandidate(savedCandidate{Cand: k.cand})
+		s.propose(k.cand)
 	}
 	if s.chain.Head() != h.id {
 		return fmt.Errorf("%w: what came with it does not lead there", ErrWelcome)
 	}
-	for i := range side.Evidence[:min(len(side.Evidence), maxEvidence)] {
-		if a, ok := s.convict(&side.Evidence[i]); ok {
-			s.keepProof(a, &side.Evidence[i])
-		} else {
-			s.count(DropControl)
-		}
-	}
-	for _, a := range sortedIDs(s.proofs) { // of before it was let in again
-		s.convict(s.proofs[a])
-	}
-	for _, v := range side.Votes {
-		s.hear(v)
-	}
+	s.believe(&side)
 	p, _ := s.chain.Epoch(into.Parent)
 	s.meta.Probation = 2*s.chain.Weight(into.ID) <= voters(p)
 	s.meta.Head = s.chain.Head()
@@ -339,6 +365,29 @@ func (s *Session) join(e Epoch, side sidecar) error {
 	s.notify(Notice{Kind: NoticeJoined, Epoch: h.id, Number: h.number, Of: len(h.roster.accounts)})
 	s.sayHave(h, nil) // a receipt for nothing: I am here
 	return nil
+}
+
+// believe takes in what others signed of what came with a Welcome.
+func (s *Session) believe(side *sidecar) {
+	for i := range side.Evidence[:min(len(side.Evidence), maxEvidence)] {
+		if a, ok := s.convict(&side.Evidence[i]); ok {
+			s.keepProof(a, &charge{Proof: side.Evidence[i], Said: true})
+		} else {
+			s.count(DropControl)
+		}
+	}
+	for _, a := range sortedIDs(s.proofs) { // of before it was let in again
+		s.convict(&s.proofs[a].Proof)
+	}
+	for _, signed := range side.Votes[:min(len(side.Votes), maxWelcomeVotes)] {
+		c, ok := s.readControl(signed)
+		account, known := s.speaker(&c, nil)
+		if !ok || !known || c.Kind != controlVote || !s.everMet(account) {
+			s.count(DropControl)
+			continue
+		}
+		s.takeVote(account, &c, signed)
+	}
 }
 
 // inviter is the account that asked for this one to be let in, whoever made the

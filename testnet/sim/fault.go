@@ -356,7 +356,7 @@ func (b *byzantine) grind(n int, after time.Duration) {
 	w.queue.push(w.now+after, classWork, func() {
 		w.note(Entry{Kind: "fault", Node: b.s.n.name, Group: b.s.group.name, Count: n, Text: "releases the commit it chose"})
 		b.s.saw(e, best.Applied)
-		b.tell(func(int) bool { return true }, b.forge(e, 1, best.Commit, luck))
+		b.tell(func(int) bool { return true }, b.announce(e, best, luck))
 	})
 }
 
@@ -372,7 +372,7 @@ func (b *byzantine) many(n int) {
 		luck := NewRand(w.seed, "twins", b.s.n.name, itoa(i))
 		if built, err := e.Commit(session.Edit{}, luck); err == nil {
 			b.s.saw(e, built.Applied)
-			made = append(made, b.forge(e, 1, built.Commit, luck))
+			made = append(made, b.announce(e, built, luck))
 		}
 	}
 	for i := range made {
@@ -390,7 +390,7 @@ func (b *byzantine) drip(n int) {
 	luck := NewRand(b.s.n.w.seed, "drip", b.s.n.name, itoa(n))
 	if built, err := e.Commit(session.Edit{}, luck); err == nil {
 		b.s.saw(e, built.Applied)
-		b.tell(func(int) bool { return true }, b.forge(e, 1, built.Commit, luck))
+		b.tell(func(int) bool { return true }, b.announce(e, built, luck))
 	}
 }
 

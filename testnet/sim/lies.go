@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/covey-p2p/covey/consensus"
 	"github.com/covey-p2p/covey/node/session"
 )
 
@@ -88,10 +89,38 @@ type anchor struct {
 
 // state signs a statement and says it to everybody.
 func (b *byzantine) state(kind int, body words, luck *Rand) {
+	b.tell(func(int) bool { return true }, b.hide(b.sign(kind, body, luck), luck))
+}
+
+// sign makes a statement.
+func (b *byzantine) sign(kind int, body words, luck *Rand) []byte {
 	n, group := b.s.n, b.s.s.Group()
 	c := words{1: 1, 2: kind, 3: n.id.Device[:], 4: n.id.Certificate, 5: encoded(body), 7: luck.Uint64() >> 1}
 	c[6] = b.s.eng.Engine.Sign(n.id.Secret, "covey control", append(slices.Clone(group[:]), encoded(c)...))
-	b.tell(func(int) bool { return true }, b.hide(encoded(c), luck))
+	return encoded(c)
+}
+
+// announce seals a renewal of its own keys, with the header that it must have.
+func (b *byzantine) announce(e session.Epoch, made session.Built, luck *Rand) []byte {
+	id, group := e.ID(), b.s.s.Group()
+	child := made.Applied.Child
+	name := sha256.Sum256(slices.Concat([]byte("covey commit v1"), id[:], made.Commit))
+	var leaves []uint32
+	at := 0
+	for i, l := range e.Members() {
+		if leaves = append(leaves, l.Index); l.Index == e.Self() {
+			at = i
+		}
+	}
+	role := 0
+	for _, m := range b.s.s.View().Members {
+		if m.Account == b.s.n.id.Account {
+			role = int(m.Role)
+		}
+	}
+	slot := consensus.Slots(session.EpochID(group), e.Number(), leaves)[at]
+	d := words{1: name[:], 2: id[:], 3: child[:], 4: e.Number() + 1, 5: int(consensus.ClassMaintain), 6: role, 7: uint64(slot), 8: false}
+	return b.forge(e, 1, encoded(words{1: made.Commit, 2: b.sign(sayHeader, d, luck)}), luck)
 }
 
 // hide seals a statement for the last anchor.
@@ -155,7 +184,7 @@ func (b *byzantine) lie(n int) {
 			b.s.eng.recent[0] = built.Applied.Next
 			child := built.Applied.Child
 			d[3], d[5] = child[:], 0
-			defer b.tell(func(int) bool { return true }, b.forge(e, 1, built.Commit, luck))
+			defer b.tell(func(int) bool { return true }, b.announce(e, built, luck))
 		}
 	}
 	b.state(sayHeader, d, luck)
