@@ -76,8 +76,8 @@ func Example() {
 	//   1a alice +bob
 	//   2a alice +dave +carol
 	//   ├─ 3a alice refreshes
-	//   │  4a carol refreshes  ◄ alice bob carol dave
 	//   └─ 3b carol refreshes
+	//      4a alice refreshes  ◄ alice bob carol dave
 	// 5 commits, 1 of them thrown away; 0 texts lost; 0 invariants broken
 }
 
