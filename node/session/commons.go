@@ -11,8 +11,7 @@ import (
 // What no session holds any more goes. The zero value is ready, nil shares
 // nothing; the sessions that share one are stepped by one goroutine.
 type Commons struct {
-	rosters map[EpochID]weak.Pointer[roster]
-	sweep   int // how many there may be before those that are gone are taken out
+	rosters common[EpochID, roster]
 }
 
 // roster is that of an epoch, where some session has read it; else nil.
@@ -20,26 +19,14 @@ func (c *Commons) roster(id EpochID) *roster {
 	if c == nil {
 		return nil
 	}
-	return c.rosters[id].Value()
+	return c.rosters.get(id)
 }
 
 // put has others find the roster of an epoch.
 func (c *Commons) put(id EpochID, r *roster) {
-	if c == nil {
-		return
+	if c != nil {
+		c.rosters.put(id, r)
 	}
-	if c.rosters == nil {
-		c.rosters = map[EpochID]weak.Pointer[roster]{}
-	}
-	if len(c.rosters) >= c.sweep {
-		for id, r := range c.rosters {
-			if r.Value() == nil {
-				delete(c.rosters, id)
-			}
-		}
-		c.sweep = 2*len(c.rosters) + minSweep
-	}
-	c.rosters[id] = weak.Make(r)
 }
 
 // accounts is a list, said to be of who is in an epoch, in the copy that others
@@ -49,4 +36,27 @@ func (c *Commons) accounts(id EpochID, list []Account) []Account {
 		return r.accounts
 	}
 	return list
+}
+
+// common finds what somebody holds by its name.
+type common[K comparable, V any] struct {
+	held  map[K]weak.Pointer[V]
+	sweep int // how many there may be before those that are gone are taken out
+}
+
+func (c *common[K, V]) get(k K) *V { return c.held[k].Value() }
+
+func (c *common[K, V]) put(k K, v *V) {
+	if c.held == nil {
+		c.held = map[K]weak.Pointer[V]{}
+	}
+	if len(c.held) >= c.sweep {
+		for k, v := range c.held {
+			if v.Value() == nil {
+				delete(c.held, k)
+			}
+		}
+		c.sweep = 2*len(c.held) + minSweep
+	}
+	c.held[k] = weak.Make(v)
 }

@@ -31,8 +31,8 @@ func (s *seat) shows() {
 		w.Book.Convicts(w.now, g, who, w.names[a])
 	}
 	size := 0
-	for key, r := range s.n.disk.groups[g] {
-		size += len(key) + len(r.value)
+	for _, r := range s.n.disk.groups[g] {
+		size += len(r.key) + len(r.value)
 	}
 	if s.byz == nil {
 		w.Book.Keeps(w.now, g, who, v.Alive, size)

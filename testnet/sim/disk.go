@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/covey-p2p/covey/node/session"
 )
@@ -13,7 +14,7 @@ import (
 // and the wrapping keys that make some of them readable. Its faults are those
 // of real ones, and each is asked for by name.
 type Disk struct {
-	groups map[string]map[string]row
+	groups map[string]rows
 	wraps  map[wrapName]*wrapKey
 	writes int  // durable batches so far
 	size   int  // bytes of keys and values
@@ -29,6 +30,47 @@ type Disk struct {
 type row struct {
 	*record
 	wrap *wrapKey
+}
+
+// rows are a group's, by key. Where there are few, as in an ordinary group, and
+// very many nodes, a list takes half the room of a map.
+type rows []row
+
+func (r rows) find(key string) (int, bool) {
+	return slices.BinarySearchFunc(r, key, func(one row, key string) int { return strings.Compare(one.key, key) })
+}
+
+// at is the row under a key, if there is one.
+func (r rows) at(key string) (row, bool) {
+	i, ok := r.find(key)
+	if !ok {
+		return row{}, false
+	}
+	return r[i], true
+}
+
+// under are the rows whose keys have a prefix.
+func (r rows) under(prefix string) rows {
+	i, _ := r.find(prefix)
+	n := slices.IndexFunc(r[i:], func(one row) bool { return !strings.HasPrefix(one.key, prefix) })
+	if n < 0 {
+		return r[i:]
+	}
+	return r[i : i+n]
+}
+
+func (r *rows) set(one row) {
+	if i, ok := r.find(one.key); ok {
+		(*r)[i] = one
+	} else {
+		*r = slices.Insert(*r, i, one)
+	}
+}
+
+func (r *rows) remove(key string) {
+	if i, ok := r.find(key); ok {
+		*r = slices.Delete(*r, i, i+1)
+	}
 }
 
 // record is what is written under a key. It never changes, and disks that hold
@@ -102,26 +144,21 @@ var (
 )
 
 func newDisk(shelf *shelf) *Disk {
-	return &Disk{groups: map[string]map[string]row{}, wraps: map[wrapName]*wrapKey{}, shelf: shelf}
+	return &Disk{groups: map[string]rows{}, wraps: map[wrapName]*wrapKey{}, shelf: shelf}
 }
 
 // put makes a batch durable: all of it or, with an error, none of it.
 func (d *Disk) put(group string, batch []session.Row) error {
-	rows := d.groups[group]
-	if rows == nil {
-		rows = map[string]row{}
-		d.groups[group] = rows
-	}
 	if d.limit > 0 && d.size+batchSize(batch) > d.limit {
 		return ErrDiskFull
 	}
 	d.writes++
-	back := undo{group: group}
+	rows, back := d.groups[group], undo{group: group}
 	if d.lying {
 		back.rows, back.had = map[string]row{}, map[string]bool{}
 	}
 	for _, r := range batch {
-		old, had := rows[r.Key]
+		old, had := rows.at(r.Key)
 		if _, seen := back.had[r.Key]; d.lying && !seen {
 			back.rows[r.Key], back.had[r.Key] = old, had
 		}
@@ -129,16 +166,17 @@ func (d *Disk) put(group string, batch []session.Row) error {
 			d.size -= len(r.Key) + len(old.value)
 		}
 		if len(r.Value) == 0 {
-			delete(rows, r.Key)
+			rows.remove(r.Key)
 		} else {
 			d.size += len(r.Key) + len(r.Value)
 			one := d.shelf.take(r.Key, r.Value)
-			rows[one.key] = row{one, d.wrap(group, r.Wrap)}
+			rows.set(row{one, d.wrap(group, r.Wrap)})
 		}
 		if had {
 			d.shelf.leave(old.record)
 		}
 	}
+	d.groups[group] = rows
 	if d.lying {
 		d.undo = append(d.undo, back)
 	}
@@ -172,19 +210,18 @@ func (d *Disk) erase(group string, epoch session.EpochID) {
 // or ErrDamaged.
 func (d *Disk) load(group string) ([]session.Row, error) {
 	var out []session.Row
-	for _, key := range sortedKeys(d.groups[group]) {
-		r := d.groups[group][key]
+	for _, r := range d.groups[group] {
 		if r.wrap != nil && r.wrap.erased {
 			continue
 		}
 		if r.damaged {
-			return nil, fmt.Errorf("%w: %s", ErrDamaged, key)
+			return nil, fmt.Errorf("%w: %s", ErrDamaged, r.key)
 		}
-		switch session.KindOfRow(key) {
+		switch session.KindOfRow(r.key) {
 		case session.RowWhole:
-			out = append(out, session.Row{Key: key, Value: slices.Clone(r.value)})
+			out = append(out, session.Row{Key: r.key, Value: slices.Clone(r.value)})
 		case session.RowKeyOnly:
-			out = append(out, session.Row{Key: key})
+			out = append(out, session.Row{Key: r.key})
 		}
 	}
 	return out, nil
@@ -192,7 +229,7 @@ func (d *Disk) load(group string) ([]session.Row, error) {
 
 // get reads one row; nil where there is none that can be read.
 func (d *Disk) get(group, key string) []byte {
-	r, ok := d.groups[group][key]
+	r, ok := d.groups[group].at(key)
 	if !ok || r.wrap != nil && r.wrap.erased {
 		return nil
 	}
@@ -208,13 +245,15 @@ func (d *Disk) crash(luck *Rand) (lost int) {
 	keep := luck.IntN(len(d.undo))
 	for i := len(d.undo) - 1; i >= keep; i-- {
 		b := d.undo[i]
+		rows := d.groups[b.group]
 		for key, old := range b.rows {
 			if b.had[key] {
-				d.groups[b.group][key] = old
+				rows.set(old)
 			} else {
-				delete(d.groups[b.group], key)
+				rows.remove(key)
 			}
 		}
+		d.groups[b.group] = rows
 	}
 	lost = len(d.undo) - keep
 	d.undo = nil
@@ -224,12 +263,9 @@ func (d *Disk) crash(luck *Rand) (lost int) {
 // copyRows is a backup of the rows. The wrapping keys are not in it: they live
 // in a file of their own that is overwritten in place.
 func (d *Disk) copyRows() *Disk {
-	c := &Disk{groups: map[string]map[string]row{}, wraps: d.wraps, writes: d.writes, size: d.size, limit: d.limit, shelf: d.shelf}
+	c := &Disk{groups: map[string]rows{}, wraps: d.wraps, writes: d.writes, size: d.size, limit: d.limit, shelf: d.shelf}
 	for group, rows := range d.groups {
-		c.groups[group] = map[string]row{}
-		for key, r := range rows {
-			c.groups[group][key] = r
-		}
+		c.groups[group] = slices.Clone(rows)
 	}
 	return c
 }
@@ -243,9 +279,10 @@ func (d *Disk) restore(backup *Disk) {
 // damage makes one row fail its checksum, as node/store's sealed rows do when
 // a page is torn.
 func (d *Disk) damage(group, key string) bool {
-	r, ok := d.groups[group][key]
+	rows := d.groups[group]
+	r, ok := rows.at(key)
 	if ok {
-		d.groups[group][key] = row{&record{key: r.key, value: r.value, damaged: true}, r.wrap}
+		rows.set(row{&record{key: r.key, value: r.value, damaged: true}, r.wrap})
 	}
 	return ok
 }

@@ -437,9 +437,8 @@ func (n *node) sum() sum {
 		write(string(n.met[:]))
 	}
 	for _, g := range sortedKeys(n.disk.groups) {
-		for _, key := range sortedKeys(n.disk.groups[g]) {
-			r := n.disk.groups[g][key]
-			write(key, string(r.value), fmt.Sprint(r.wrap != nil && r.wrap.erased))
+		for _, r := range n.disk.groups[g] {
+			write(r.key, string(r.value), fmt.Sprint(r.wrap != nil && r.wrap.erased))
 		}
 		if s := n.seats[g]; s != nil && s.live {
 			write(s.s.Describe(), s.rings.String())

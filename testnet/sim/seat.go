@@ -181,8 +181,8 @@ func (n *node) start() {
 func (n *node) damage() {
 	luck := NewRand(n.w.seed, "damage", n.name, itoa(n.boots))
 	for _, g := range sortedKeys(n.disk.groups) {
-		if keys := sortedKeys(n.disk.groups[g]); len(keys) > 0 {
-			n.disk.damage(g, keys[luck.IntN(len(keys))])
+		if rows := n.disk.groups[g]; len(rows) > 0 {
+			n.disk.damage(g, rows[luck.IntN(len(rows))].key)
 		}
 	}
 }
@@ -295,12 +295,9 @@ func (s *seat) notice(n *session.Notice) {
 // catchUp is what a face does after a restart: a crash may have kept notices
 // from it, so it reads the history's rows from where it was, and the view.
 func (s *seat) catchUp() {
-	w, rows := s.n.w, s.n.disk.groups[s.group.name]
-	for _, key := range sortedKeys(rows) {
-		if !strings.HasPrefix(key, session.HistoryPrefix) {
-			continue
-		}
-		if h, err := session.DecodeHistory(rows[key].value); err == nil && h.Seq > s.seq {
+	w := s.n.w
+	for _, r := range s.n.disk.groups[s.group.name].under(session.HistoryPrefix) {
+		if h, err := session.DecodeHistory(r.value); err == nil && h.Seq > s.seq {
 			s.read(h.Account, h.Body, h.Seq, h.Epoch)
 		}
 	}
@@ -330,10 +327,9 @@ func (s *seat) read(author session.Account, bytes []byte, seq uint64, epoch sess
 func (s *seat) look(id session.IntentID) session.Event {
 	read := session.Read{ID: id, Seq: s.seq}
 	var bodies []string
-	rows := s.n.disk.groups[s.group.name]
-	for _, key := range sortedKeys(rows) {
-		h, err := session.DecodeHistory(rows[key].value)
-		if !strings.HasPrefix(key, session.HistoryPrefix) || err != nil || h.Device == s.n.id.Device {
+	for _, r := range s.n.disk.groups[s.group.name].under(session.HistoryPrefix) {
+		h, err := session.DecodeHistory(r.value)
+		if err != nil || h.Device == s.n.id.Device {
 			continue
 		}
 		read.Shown = append(read.Shown, session.Shown{Message: h.Message, Author: h.Device})
@@ -345,10 +341,7 @@ func (s *seat) look(id session.IntentID) session.Event {
 
 // said is what a message says, by the rows.
 func (s *seat) said(id session.MessageID) (body string, ok bool) {
-	for key, r := range s.n.disk.groups[s.group.name] {
-		if !strings.HasPrefix(key, session.HistoryPrefix) {
-			continue
-		}
+	for _, r := range s.n.disk.groups[s.group.name].under(session.HistoryPrefix) {
 		if h, err := session.DecodeHistory(r.value); err == nil && h.Message == id {
 			return textOf(h.Body), true
 		}
