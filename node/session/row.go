@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -48,11 +49,17 @@ func rowVote(a Account, d Device, seq uint64, head EpochID) string {
 
 // The key of an envelope says all that is kept of it in memory.
 func rowEnvelope(id EnvelopeID, l logged) string {
-	key := fmt.Sprintf("e/%08x/%x/%06x", l.order, id[:], l.size)
+	var n [4]byte
+	key := append(make([]byte, 0, 96), "e/"...)
+	binary.BigEndian.PutUint32(n[:], l.order)
+	key = append(hex.AppendEncode(key, n[:]), '/')
+	key = append(hex.AppendEncode(key, id[:]), '/')
+	binary.BigEndian.PutUint32(n[:], l.size)
+	key = hex.AppendEncode(key, n[1:]) // maxEnvelopeBytes is less
 	if l.control {
-		key += keyControl
+		key = append(key, keyControl...)
 	}
-	return key
+	return string(key)
 }
 
 // keyControl ends the key of an envelope of the control plane.

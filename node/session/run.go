@@ -2,7 +2,7 @@ package session
 
 import (
 	"crypto/sha256"
-	"fmt"
+	"encoding/hex"
 	"slices"
 )
 
@@ -49,11 +49,18 @@ type latest struct {
 	ids   []EnvelopeID
 }
 
-func rowRun(r run, id EnvelopeID) string { return fmt.Sprintf("run/%x/%x", r, id) }
+func rowRun(r run, id EnvelopeID) string {
+	return "run/" + hex.EncodeToString(r[:]) + "/" + hex.EncodeToString(id[:])
+}
 
-// before is the hash of a link: the link before it, and what hides its place.
+// before is the hash of a link, one block of it: the link before it, and what hides
+// its place.
 func (s *Session) before(l link) (r run, earlier link, hides uint8) {
-	h := sha256.Sum256(slices.Concat([]byte("covey run"), s.group[:], l[:]))
+	var b [8 + len(s.group) + len(l)]byte
+	copy(b[:], "receipts")
+	copy(b[8:], s.group[:])
+	copy(b[8+len(s.group):], l[:])
+	h := sha256.Sum256(b[:])
 	return run(h[:16]), link(h[:15]), h[16]
 }
 

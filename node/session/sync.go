@@ -309,19 +309,14 @@ func (s *Session) remind() {
 	if len(s.peers) == 0 {
 		return
 	}
-	for _, p := range sortedPeers(s.peers) {
-		if s.peers[p].wanted {
-			s.askAround(p)
+	next, last, wanted := s.nextPeer()
+	if wanted {
+		for _, p := range sortedPeers(s.peers) {
+			if s.peers[p].wanted {
+				s.askAround(p)
+			}
 		}
-	}
-	var next Peer
-	oldest := Time(0)
-	last := Time(0)
-	for p, pr := range s.peers {
-		if next == "" || pr.offered < oldest || pr.offered == oldest && p < next {
-			next, oldest = p, pr.offered
-		}
-		last = max(last, pr.offered)
+		next, last, _ = s.nextPeer()
 	}
 	if at := last + offerEvery; s.now < at {
 		s.wake(at)
@@ -329,4 +324,18 @@ func (s *Session) remind() {
 	}
 	s.offer(next)
 	s.wake(s.now + offerEvery)
+}
+
+// nextPeer is the one asked longest ago, when the last was, and whether any is to
+// be asked as soon as it may.
+func (s *Session) nextPeer() (next Peer, last Time, wanted bool) {
+	oldest := Time(0)
+	for p, pr := range s.peers {
+		if next == "" || pr.offered < oldest || pr.offered == oldest && p < next {
+			next, oldest = p, pr.offered
+		}
+		last = max(last, pr.offered)
+		wanted = wanted || pr.wanted
+	}
+	return next, last, wanted
 }

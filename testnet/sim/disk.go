@@ -41,12 +41,12 @@ func (r rows) find(key string) (int, bool) {
 }
 
 // at is the row under a key, if there is one.
-func (r rows) at(key string) (row, bool) {
+func (r rows) at(key string) (one row, ok bool) {
 	i, ok := r.find(key)
-	if !ok {
-		return row{}, false
+	if ok {
+		one = r[i]
 	}
-	return r[i], true
+	return one, ok
 }
 
 // under are the rows whose keys have a prefix.
@@ -158,19 +158,28 @@ func (d *Disk) put(group string, batch []session.Row) error {
 		back.rows, back.had = map[string]row{}, map[string]bool{}
 	}
 	for _, r := range batch {
-		old, had := rows.at(r.Key)
+		i, had := rows.find(r.Key)
+		var old row
+		if had {
+			old = rows[i]
+		}
 		if _, seen := back.had[r.Key]; d.lying && !seen {
 			back.rows[r.Key], back.had[r.Key] = old, had
 		}
 		if had {
 			d.size -= len(r.Key) + len(old.value)
 		}
-		if len(r.Value) == 0 {
-			rows.remove(r.Key)
-		} else {
+		switch {
+		case len(r.Value) > 0:
 			d.size += len(r.Key) + len(r.Value)
-			one := d.shelf.take(r.Key, r.Value)
-			rows.set(row{one, d.wrap(group, r.Wrap)})
+			one := row{d.shelf.take(r.Key, r.Value), d.wrap(group, r.Wrap)}
+			if had {
+				rows[i] = one
+			} else {
+				rows = slices.Insert(rows, i, one)
+			}
+		case had:
+			rows = slices.Delete(rows, i, i+1)
 		}
 		if had {
 			d.shelf.leave(old.record)

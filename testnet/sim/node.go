@@ -153,7 +153,9 @@ func (n *node) take(group string, ev session.Event) {
 	if s.byz != nil && s.byz.swallow(ev) {
 		return
 	}
-	n.w.note(Entry{Kind: "step", Node: n.name, Group: group, Text: eventName(ev)})
+	if n.w.trace.on {
+		n.w.note(Entry{Kind: "step", Node: n.name, Group: group, Text: eventName(ev)})
+	}
 	n.after(s, s.s.Step(n.clock.read(n.w.now), ev))
 }
 

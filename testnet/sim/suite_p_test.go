@@ -75,24 +75,35 @@ func p1(t *testing.T) {
 		if testing.Short() && c.n > 10 {
 			continue
 		}
-		link := Link{Latency: Lognormal{40 * time.Millisecond, 200 * time.Millisecond}}
-		p := stageWith(t, Options{Seed: 1, Link: link}, numbered(c.n)...).admins()
-		left, right := p.split(c.left)
-		p.advance(left, c.epochs, "l")
-		p.advance(right, c.epochs, "r")
-		heavy := p.seat(right[0]).head
-		trip := p.roundTrip()
-		noticed := p.Now()/heartbeat*heartbeat + heartbeat - p.Now() // neighbours meet at the next heartbeat
-		took := p.meet() - noticed
-		t.Logf("%d|%d, %d epochs each: agreed %v after the sides met, %.1f gossip round trips of %v", c.left, c.n-c.left, c.epochs, took, float64(took)/float64(trip), trip)
-		if trips := float64(took) / float64(trip); c.left == 24 && trips > 3 {
-			t.Errorf("%.1f gossip round trips", trips)
+		trips := []float64{p1Healed(t, 1, c.n, c.left, c.epochs)}
+		if c.left == 24 { // where the vote is close
+			trips = append(trips, p1Healed(t, 2, c.n, c.left, c.epochs), p1Healed(t, 3, c.n, c.left, c.epochs))
+			if slices.Sort(trips); trips[1] > 3 {
+				t.Errorf("%.1f gossip round trips, the median of three", trips[1])
+			}
 		}
-		if c.left < c.n-c.left && !slices.ContainsFunc(p.path("m0"), func(e *edge) bool { return e.child == heavy }) {
-			t.Errorf("%d|%d: the lighter side won\n%s", c.left, c.n-c.left, p.picture())
-		}
-		p.rest()
 	}
+}
+
+// p1Healed parts a group, lets both sides go on and meet, and says after how many
+// gossip round trips all were in one state.
+func p1Healed(t *testing.T, seed uint64, n, leftOf, epochs int) (trips float64) {
+	link := Link{Latency: Lognormal{40 * time.Millisecond, 200 * time.Millisecond}}
+	p := stageWith(t, Options{Seed: seed, Link: link}, numbered(n)...).admins()
+	left, right := p.split(leftOf)
+	p.advance(left, epochs, "l")
+	p.advance(right, epochs, "r")
+	heavy := p.seat(right[0]).head
+	trip := p.roundTrip()
+	noticed := p.Now()/heartbeat*heartbeat + heartbeat - p.Now() // neighbours meet at the next heartbeat
+	took := p.meet() - noticed
+	trips = float64(took) / float64(trip)
+	t.Logf("%d|%d, %d epochs each: agreed %v after the sides met, %.1f gossip round trips of %v", leftOf, n-leftOf, epochs, took, trips, trip)
+	if leftOf < n-leftOf && !slices.ContainsFunc(p.path("m0"), func(e *edge) bool { return e.child == heavy }) {
+		t.Errorf("%d|%d: the lighter side won\n%s", leftOf, n-leftOf, p.picture())
+	}
+	p.rest()
+	return trips
 }
 
 // roundTrip is twice the time that gossip takes to reach all, as measured just
