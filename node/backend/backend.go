@@ -179,7 +179,7 @@ func (b *Backend) showPeer(p peer.ID) api.Peer {
 		case strings.Contains(out.Address, "/tcp"):
 			out.Transport = "tcp"
 		}
-		if rtt := h.Peerstore().LatencyEWMA(p); rtt > 0 {
+		if rtt := n.Mesh().RTT(p); rtt > 0 {
 			out.RTTMs = float64(rtt.Microseconds()) / 1000
 		}
 	}

@@ -6,9 +6,9 @@
 // there are and who belongs in each; it tells node what came in (Handler).
 //
 // Walk: host.go builds a libp2p host; keeper.go keeps it connected to known
-// peers; answer.go asks for signs of life; gossip.go runs topics; stream.go
-// carries frames between two peers and answers requests; trace.go counts what is
-// dropped; address.go and port.go read addresses.
+// peers; answer.go asks for signs of life, and says how far away a peer is;
+// gossip.go runs topics; stream.go carries frames between two peers and answers
+// requests; trace.go counts what is dropped; address.go and port.go read addresses.
 //
 // # What outsiders see
 //
@@ -61,8 +61,7 @@
 // All end at Close, which waits for them.
 //
 //	bus        one; reads the host's connectedness events
-//	keeper     one; re-dials known peers and measures round trips, and one per dial
-//	           (≤ dialsAtOnce) and per ping (≤ pingsAtOnce) under way
+//	keeper     one; re-dials known peers, and one per dial under way (≤ dialsAtOnce)
 //	prove      one per peer that connects once more; ends within seconds
 //	topic      one per topic; drains its subscription into Handler.Gossip
 //	writer     one per peer with frames under way; ends after idleWriter

@@ -21,7 +21,6 @@ type keeper struct {
 	m     *Mesh
 	nudge chan struct{} // capacity 1: look now
 	dials chan struct{} // a place per dial under way
-	pings chan struct{} // a place per ping under way
 
 	mu      sync.RWMutex
 	known   map[peer.ID]*acquaintance
@@ -36,11 +35,10 @@ type acquaintance struct {
 	seen  time.Time // last connected
 	dials bool      // one is under way
 	lot   uint64    // whom to dial first, by chance: not everybody the same
-	ping  time.Time // when to measure the round trip next
 }
 
 func newKeeper(m *Mesh) *keeper {
-	return &keeper{m: m, nudge: make(chan struct{}, 1), dials: make(chan struct{}, dialsAtOnce), pings: make(chan struct{}, pingsAtOnce), known: make(map[peer.ID]*acquaintance)}
+	return &keeper{m: m, nudge: make(chan struct{}, 1), dials: make(chan struct{}, dialsAtOnce), known: make(map[peer.ID]*acquaintance)}
 }
 
 // Know replaces the set of known peers: those who may gossip with this node
@@ -148,7 +146,6 @@ func (k *keeper) changed(p peer.ID, c network.Connectedness) {
 	if a.up {
 		a.wait = 0
 		if !was {
-			a.ping = time.Now().Add(rand.N(pingFirst))
 			defer k.wake()
 		}
 	} else {
@@ -198,19 +195,14 @@ func (m *Mesh) Ponder() {
 }
 
 // run dials known peers that are not connected, those first that failed least,
-// as hundreds who are gone must not keep one waiting who is back; and it measures
-// the way to those that are.
+// as hundreds who are gone must not keep one waiting who is back.
 func (k *keeper) run() {
-	tick := time.NewTicker(keepEvery)
-	defer tick.Stop()
 	for {
-		next := min(k.round(), k.measure())
-		timer := time.NewTimer(next)
+		timer := time.NewTimer(k.round())
 		select {
 		case <-k.m.ctx.Done():
 			timer.Stop()
 			return
-		case <-tick.C:
 		case <-timer.C:
 		case <-k.nudge:
 		}
@@ -284,45 +276,6 @@ func (k *keeper) due(now time.Time) (due []peer.ID, next time.Duration) {
 		return false
 	})
 	return due, next
-}
-
-// measure starts what pings are due and there is room for, and returns how long
-// until another is.
-func (k *keeper) measure() time.Duration {
-	now := time.Now()
-	next := keepEvery
-	k.mu.Lock()
-	var due []peer.ID
-	for p, a := range k.known {
-		switch {
-		case !a.up:
-		case !now.Before(a.ping):
-			due = append(due, p)
-		default:
-			next = min(next, a.ping.Sub(now))
-		}
-	}
-	slices.SortFunc(due, func(a, b peer.ID) int {
-		return cmp.Or(k.known[a].ping.Compare(k.known[b].ping), cmp.Compare(a, b))
-	})
-	due = due[:min(len(due), cap(k.pings)-len(k.pings))] // only this goroutine adds to pings
-	for _, p := range due {
-		k.known[p].ping = now.Add(keepEvery)
-	}
-	k.mu.Unlock()
-	for _, p := range due {
-		k.pings <- struct{}{}
-		k.m.done.Go(func() {
-			ctx, cancel := context.WithTimeout(k.m.ctx, answerWithin)
-			defer cancel()
-			if _, err := k.m.Ping(ctx, p); err != nil {
-				k.m.trace.count("ping: no answer")
-			}
-			<-k.pings
-			k.wake()
-		})
-	}
-	return next
 }
 
 // mark notes that a dial began or how it ended.

@@ -52,11 +52,6 @@ const (
 	// message costs a tenth of the message itself.
 	answerWithin = 2 * time.Second
 	maxAnswering = 8
-	// pingsAtOnce is how many known peers are pinged at a time, each as often as
-	// the keeper looks around, and first within pingFirst: those who come together
-	// need not all be measured in the same moment.
-	pingsAtOnce = 4
-	pingFirst   = 5 * time.Second
 	// keepEvery is how often the keeper looks for known peers to dial,
 	// dialsAtOnce how many it dials at a time. Without it, two halves of a
 	// network that were parted for a minute never meet again.

@@ -544,3 +544,40 @@ func TestCrashedPeerComesBackElsewhere(t *testing.T) {
 		}
 	})
 }
+
+// TestRTT: how far away a peer is, over QUIC and over TCP, with nothing sent to
+// find it out.
+func TestRTT(t *testing.T) {
+	t.Run("quic", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			w := newWorld(t, 2, nil)
+			w.gather("room")
+			if rtt := w.nodes[0].RTT(w.id(1)); rtt < 100*time.Millisecond || rtt > 130*time.Millisecond {
+				t.Errorf("%v over a link of 50 ms", rtt)
+			}
+			if rtt := w.nodes[0].RTT(peer.ID("nobody")); rtt != 0 {
+				t.Errorf("%v to nobody", rtt)
+			}
+		})
+	})
+	t.Run("tcp", func(t *testing.T) {
+		var nodes []*Mesh
+		for i := range 2 {
+			m, err := New(Config{Key: keyOf(i), Network: "test", Listen: []string{"/ip4/127.0.0.1/tcp/0"}}, &ear{up: make(map[peer.ID]int)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			nodes = append(nodes, m)
+		}
+		to := peer.AddrInfo{ID: nodes[1].host.ID(), Addrs: nodes[1].host.Addrs()}
+		if err := nodes[0].Connect(t.Context(), to); err != nil {
+			t.Fatal(err)
+		}
+		for end := time.Now().Add(10 * time.Second); nodes[0].RTT(to.ID) == 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) { // the transport measures it at the beginning
+				t.Fatal("nothing measured")
+			}
+		}
+	})
+}
