@@ -69,10 +69,8 @@ func Options(path string) []libp2p.Option {
 			if err != nil {
 				return nil, err
 			}
-			w := &conn{PacketConn: c, udp: c, path: path, stop: make(chan struct{})}
+			w := &conn{PacketConn: c, udp: c, path: path}
 			w.rules.Store(&Rules{})
-			w.look()
-			w.done.Go(w.follow)
 			return w, nil
 		})),
 	}
@@ -97,38 +95,34 @@ type conn struct {
 	udp   *net.UDPConn
 	path  string
 	rules atomic.Pointer[Rules]
-	seen  time.Time // of the file last read
 	late  atomic.Int64
-	once  sync.Once
-	stop  chan struct{}
-	done  sync.WaitGroup
+
+	mu     sync.Mutex // whoever does not get it at once goes by the rules as they are
+	looked time.Time
+	seen   time.Time // of the file last read
 }
 
-// follow reads the rules whenever their file changes; it ends with Close.
-func (c *conn) follow() {
-	t := time.NewTicker(looksEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-c.stop:
-			return
-		case <-t.C:
-			c.look()
-		}
+// follow reads the rules again where their file has changed. It looks when there
+// is something to send, and not all the time: a hundred idle nodes would each wake
+// ten times a second.
+func (c *conn) follow() *Rules {
+	if !c.mu.TryLock() {
+		return c.rules.Load()
 	}
-}
-
-func (c *conn) look() {
+	defer c.mu.Unlock()
+	if time.Since(c.looked) < looksEvery {
+		return c.rules.Load()
+	}
+	c.looked = time.Now()
 	info, err := os.Stat(c.path)
 	if err != nil || info.ModTime().Equal(c.seen) {
-		return
+		return c.rules.Load()
 	}
-	r, err := Read(c.path)
-	if err != nil {
-		return
+	if r, err := Read(c.path); err == nil {
+		c.seen = info.ModTime()
+		c.rules.Store(r)
 	}
-	c.seen = info.ModTime()
-	c.rules.Store(r)
+	return c.rules.Load()
 }
 
 // Read reads a rules file.
@@ -154,7 +148,7 @@ func (c *conn) WriteTo(p []byte, to net.Addr) (int, error) {
 	if !ok {
 		return c.udp.WriteTo(p, to)
 	}
-	link, ok := c.rules.Load().To[udp.Port]
+	link, ok := c.follow().To[udp.Port]
 	switch {
 	case !ok:
 		return c.udp.WriteTo(p, to)
@@ -182,11 +176,3 @@ func (c *conn) SyscallConn() (syscall.RawConn, error) { return c.udp.SyscallConn
 // SetReadBuffer and SetWriteBuffer are the socket's.
 func (c *conn) SetReadBuffer(n int) error  { return c.udp.SetReadBuffer(n) }
 func (c *conn) SetWriteBuffer(n int) error { return c.udp.SetWriteBuffer(n) }
-
-// Close ends the socket and what follows the rules.
-func (c *conn) Close() error {
-	c.once.Do(func() { close(c.stop) })
-	err := c.udp.Close()
-	c.done.Wait()
-	return err
-}
