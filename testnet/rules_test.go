@@ -49,7 +49,7 @@ var rooms = map[string]room{
 	"node/store":   {imports: []string{"node/session"}, outside: []string{"github.com/dgraph-io", "github.com/zalando/go-keyring", "github.com/ipfs/go-datastore", "golang.org/x"}},
 	"node/api":     {outside: []string{"github.com/danielgtaylor/huma", "github.com/prometheus"}},
 	"node/mailbox": {imports: []string{"mls", "node/session", "node/store", "discovery"}, outside: []string{"github.com/libp2p", "github.com/multiformats", "github.com/fxamacker/cbor", "golang.org/x"}},
-	"node/mesh":    {outside: []string{"github.com/libp2p", "github.com/multiformats", "github.com/prometheus", "golang.org/x"}},
+	"node/mesh":    {outside: []string{"github.com/libp2p", "github.com/quic-go/quic-go", "github.com/multiformats", "github.com/prometheus", "golang.org/x"}},
 	// Simulated wires for the tests of the rooms above; nothing else imports it.
 	"node/mesh/simlink": {outside: []string{"github.com/libp2p", "github.com/marcopolo/simnet", "github.com/quic-go/quic-go", "go.uber.org/fx"}},
 	"node/journal":      {imports: []string{"node/api", "node/session", "node/store"}},
