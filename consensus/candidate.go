@@ -70,8 +70,12 @@ type Candidate struct {
 	Slot    uint32 // of the author's leaf, in the parent: see Slots
 	Carries bool   // carries another account's intent: exempt from the cool-down
 	Header  bool   // not materialised here: counts for weight, cannot be entered
+	Opened  bool   // the commit was opened here, so that a Header, too, is known to be true
 	Signed  Word   // its header, as its author signed it
 }
+
+// opened says that k is no hearsay.
+func (k *Candidate) opened() bool { return k.Opened || !k.Header }
 
 // Word is a statement as it was signed. The rule does not read it: it goes
 // along, so that evidence has with it what shows it to others. It is a string to

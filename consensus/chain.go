@@ -140,13 +140,13 @@ func (c *Chain) admit(k Candidate) Status {
 
 // again takes in a candidate whose CommitID is in the tree already. A commit
 // leads to one state, so where the two differ a header lied: what was
-// materialised is true, and of two headers the lower child stands, whichever
+// opened is true, and of two headers the lower child stands, whichever
 // came first.
 func (c *Chain) again(n *node, k Candidate) Status {
 	switch {
 	case n.Child.ID == k.Child.ID && n.Parent == k.Parent:
 		return c.merge(n, k)
-	case n.Header && (!k.Header || lower(&k, &n.Candidate)):
+	case !n.opened() && (k.opened() || lower(&k, &n.Candidate)):
 		return c.replace(n, k)
 	}
 	c.counts.Unfit++
@@ -161,15 +161,15 @@ func lower(a, b *Candidate) bool {
 // clash takes in a candidate that leads to an epoch in the tree, under another
 // CommitID. From the same parent it is the same signed commit framed anew,
 // which any member can do: one node, two names. From another parent one of the
-// two is a header that lies: what was materialised is true; between two
+// two is a header that lies: what was opened is true; between two
 // headers nobody can tell, so neither stands.
 func (c *Chain) clash(n, p *node, k Candidate) Status {
 	switch {
 	case n.parent == p:
 		return c.merge(n, k)
-	case n.parent != nil && n.Header && !k.Header:
+	case n.parent != nil && !n.opened() && k.opened():
 		return c.replace(n, k)
-	case n.parent != nil && n.Header:
+	case n.parent != nil && !n.opened():
 		c.contested.put(k.Child.ID, struct{}{})
 		c.replant(c.discard(n))
 	}
@@ -178,9 +178,9 @@ func (c *Chain) clash(n, p *node, k Candidate) Status {
 }
 
 // merge takes in a candidate that leads from n's parent to n. Again what was
-// materialised is true, and of two headers the better in rank stands.
+// opened is true, and of two headers the better in rank stands.
 func (c *Chain) merge(n *node, k Candidate) Status {
-	if n.Header && (!k.Header || before(&k, &n.Candidate)) {
+	if n.Header && !k.Header || !n.opened() && (k.opened() || before(&k, &n.Candidate)) {
 		return c.replace(n, k)
 	}
 	if n.names < MaxNames && c.commits[k.ID] == nil {
@@ -194,6 +194,10 @@ func (c *Chain) merge(n *node, k Candidate) Status {
 // below n anew.
 func (c *Chain) replace(n *node, k Candidate) Status {
 	if n.Parent == k.Parent && sameHeader(&n.Candidate, &k) {
+		c.commits[k.ID] = n
+		if n.ID, n.Opened = k.ID, true; k.Header {
+			return AddKnown
+		}
 		c.enter(n, k.ID)
 		return AddEntered
 	}
@@ -279,13 +283,13 @@ func (c *Chain) judge(p *node, k *Candidate) Status {
 		k.Child.ID == k.Parent,
 		len(electors(k.Child)) > c.params.Committee,
 		!sorted(k.Child.Roster), !sorted(k.Child.Voters),
-		k.Header && c.contested.has(k.Child.ID),
+		!k.opened() && c.contested.has(k.Child.ID),
 		!c.May(k.Author):
 		c.counts.Unfit++
 		return AddUnfit
 	case k.Class == ClassMaintain && !k.Carries && c.cooling(p, k.Author):
 		c.counts.Cooling++
-		if !k.Header { // a header may lie about its class
+		if k.opened() { // a header may lie about its class
 			c.refused.put(k.ID, struct{}{})
 			c.turn(*k, Unknown, Invalid)
 		}
@@ -365,7 +369,7 @@ func (c *Chain) Materialised(id CommitID) Move {
 // it says nothing, for nobody has to go back through it.
 func (c *Chain) Erased(id CommitID) {
 	if n := c.commits[id]; n != nil && !n.Header && !n.onPath() {
-		n.Header = true
+		n.Header, n.Opened = true, true
 		c.become(n, Named)
 		if c.lighter(n.parent, n) {
 			c.touch(n.parent)

@@ -168,6 +168,8 @@ func (w *world) commit(words []string, options map[string]string) error {
 			k.Carries = true
 		case "header":
 			k.Header = true
+		case "opened":
+			k.Opened = true
 		default:
 			class, ok := classes[word]
 			if !ok {

@@ -30,7 +30,7 @@ func newParking() parking {
 // parked loses its oldest: a flood displaces only itself.
 func (c *Chain) park(k Candidate) Status {
 	if s, ok := c.parked.spots[k.ID]; ok {
-		if s.Header == k.Header && bytes.Compare(s.Child.ID[:], k.Child.ID[:]) <= 0 || !s.Header && k.Header {
+		if s.opened() == k.opened() && bytes.Compare(s.Child.ID[:], k.Child.ID[:]) <= 0 || s.opened() && !k.opened() {
 			return AddKnown
 		}
 		c.parked.drop(k.ID)

@@ -82,7 +82,7 @@ func (c *Chain) Prune(root EpochID) (Pruned, error) {
 		case n.parent != nil:
 			out.Spine = append(out.Spine, n.Candidate)
 		}
-		if g := (goneEpoch{n.number(), n.Child.Roster, above}); n.Header {
+		if g := (goneEpoch{n.number(), n.Child.Roster, above}); !n.opened() {
 			c.stray.put(n.Child.ID, g) // a header may have lied about its child
 		} else {
 			c.gone.put(n.Child.ID, g)

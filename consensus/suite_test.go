@@ -148,6 +148,17 @@ func TestB10LyingHeaders(t *testing.T) {
 			M . carol change slot=0 header child=B
 			head A
 			best A`},
+		{"what was opened is true, though it cannot be entered", `
+			group alice bob carol
+			A . alice change slot=1
+			B A bob remove slot=1 header opened
+			M . carol change slot=0 header child=B
+			M A carol change slot=0 header child=B
+			L . carol change slot=0 header child=B
+			vote alice B
+			head A
+			best B
+			weight B 1`},
 		{"a header with another class, then the commit", `
 			group alice bob carol
 			A . alice remove slot=1 header
@@ -180,6 +191,26 @@ func TestB10LyingHeaders(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A state that was entered and left, and is not kept, was true all the same.
+func TestErasedBeatsHeaders(t *testing.T) {
+	w := parse(t, `
+		group alice bob carol
+		A . alice change slot=0
+		B . bob change slot=1
+		L A carol change slot=0 header child=B
+		vote bob B
+		vote carol B`)
+	c := w.run(w.inputs[:2])
+	c.Erased(commitID("B"))
+	for _, in := range w.inputs[2:] {
+		c.tell(in)
+	}
+	if c.Best() != epochID("B") || c.Head() != epochID("A") {
+		t.Error(c.Describe(named))
+	}
+	c.check()
 }
 
 // A commit framed anew has two names and is one node; without end, it costs
