@@ -17,11 +17,7 @@ func (s *seat) shows() {
 	}
 	w, g, who := s.n.w, s.group.name, s.n.name
 	v := s.s.View()
-	for _, b := range s.s.Tree() {
-		if b.State {
-			w.Book.Holds(w.now, g, who, epochName(b.Epoch))
-		}
-	}
+	s.holds()
 	for _, commit := range s.refused {
 		if child, entered := s.group.entered[commit]; entered {
 			w.Book.Refuses(w.now, g, who, epochName(child))
@@ -44,6 +40,15 @@ func (s *seat) shows() {
 		}
 		slices.Sort(roles)
 		w.Book.Roles(w.now, g, who, roles)
+	}
+}
+
+// holds tells the books of the states of which a session has the secrets.
+func (s *seat) holds() {
+	for _, b := range s.s.Tree() {
+		if b.State {
+			s.n.w.Book.Holds(s.n.w.now, s.group.name, s.n.name, epochName(b.Epoch))
+		}
 	}
 }
 

@@ -52,6 +52,6 @@ func TestChecksSeeWorlds(t *testing.T) {
 	p = stage(t, 1, "alice", "bob", "carol")
 	was := p.seat("bob").eng.recent[0]
 	p.do("rename alice room x", "wait 20s", "rename alice room y", "wait 20s")
-	p.seat("bob").reached(was)
+	p.seat("bob").eng.reach(was, true)
 	objects(p, "I8")
 }

@@ -86,7 +86,7 @@ func (m *meter) Create(self session.Identity, group, context []byte, rand io.Rea
 		return nil, err
 	}
 	m.s.founded(e)
-	return m.reach(e), nil
+	return m.reach(e, true), nil
 }
 
 func (m *meter) Join(self session.Identity, welcome []byte, packages []session.Package) (session.Epoch, int, error) {
@@ -96,7 +96,7 @@ func (m *meter) Join(self session.Identity, welcome []byte, packages []session.P
 		return nil, i, err
 	}
 	m.charge(OpJoin, len(e.Members()), len(welcome))
-	return m.reach(e), i, nil
+	return m.reach(e, false), i, nil // a Welcome brought again is opened, and not used
 }
 
 func (m *meter) Load(self session.Identity, id session.EpochID, cell func(string) ([]byte, bool)) (session.Epoch, error) {
@@ -108,16 +108,20 @@ func (m *meter) Load(self session.Identity, id session.EpochID, cell func(string
 	if !e.Alive() {
 		return &metered{e, m}, nil
 	}
-	return m.reach(e), nil
+	return m.reach(e, true), nil
 }
 
-// reach tells the books of a state, and wraps it so that its children are told.
-func (m *meter) reach(e session.Epoch) session.Epoch {
+// reach tells the books of a state, and that it is held if it will be, and wraps
+// it so that its children are told.
+func (m *meter) reach(e session.Epoch, held bool) session.Epoch {
 	if e == nil {
 		return nil
 	}
 	if !m.quiet {
 		m.s.reached(e)
+		if held {
+			m.s.n.w.Book.Holds(m.s.n.w.now, m.s.group.name, m.s.n.name, epochName(e.ID()))
+		}
 	}
 	copy(m.recent[1:], m.recent[:])
 	m.recent[0] = e
@@ -149,7 +153,7 @@ func (e *metered) Commit(edit session.Edit, rand io.Reader) (session.Built, erro
 	b, err := e.Epoch.Commit(edit, rand)
 	e.m.charge(OpCommit, len(e.Members()), len(b.Commit))
 	e.m.s.saw(e.Epoch, b.Applied)
-	b.Applied.Next = e.m.reach(b.Applied.Next)
+	b.Applied.Next = e.m.reach(b.Applied.Next, true)
 	return b, err
 }
 
@@ -170,7 +174,7 @@ func (e *metered) Apply(commit []byte) (session.Applied, error) {
 	case errors.Is(err, session.ErrInvalid) && !e.m.quiet:
 		e.m.s.refused = append(e.m.s.refused, name)
 	}
-	a.Next = e.m.reach(a.Next)
+	a.Next = e.m.reach(a.Next, true)
 	return a, err
 }
 

@@ -156,7 +156,11 @@ func (n *node) take(group string, ev session.Event) {
 	if n.w.trace.on {
 		n.w.note(Entry{Kind: "step", Node: n.name, Group: group, Text: eventName(ev)})
 	}
-	n.after(s, s.s.Step(n.clock.read(n.w.now), ev))
+	e := s.s.Step(n.clock.read(n.w.now), ev)
+	if _, welcomed := ev.(session.Welcomed); welcomed && !n.w.quick {
+		s.holds()
+	}
+	n.after(s, e)
 }
 
 // after performs effects when the computing that made them is done.

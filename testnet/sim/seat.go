@@ -222,7 +222,7 @@ func (w *World) deliverMail() {
 	}
 }
 
-// reached is a state that the seat's engine came to hold.
+// reached is a state that the seat's engine derived.
 func (s *seat) reached(e session.Epoch) {
 	w := s.n.w
 	if w.opens != nil {

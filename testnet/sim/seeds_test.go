@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"runtime"
@@ -15,32 +16,40 @@ import (
 )
 
 var (
-	seeds  = flag.Int("seeds", 1000, "mixed runs of TestSeeds; a night runs 10000")
-	first  = flag.Uint64("first", 1, "the seed they begin with")
-	seed   = flag.Uint64("seed", 0, "the one seed TestSeeds runs, if not zero")
-	shrink = flag.Bool("shrink", false, "cut the script of a failing seed short")
+	seeds   = flag.Int("seeds", 1000, "mixed runs of TestSeeds; a night runs 10000")
+	hostile = flag.Int("hostile", 130, "runs of TestHostileSeeds")
+	first   = flag.Uint64("first", 1, "the seed they begin with")
+	seed    = flag.Uint64("seed", 0, "the one seed TestSeeds runs, if not zero")
+	shrink  = flag.Bool("shrink", false, "cut the script of a failing seed short")
 )
 
 // TestSeeds runs the mixed scenario on one seed after the other: everything
 // that honest members, networks and machines do to each other, and at the end
 // nothing lost, nothing doubled, nobody apart. A failing seed prints the line
 // that runs it again.
-func TestSeeds(t *testing.T) {
-	from, n := *first, uint64(*seeds)
+func TestSeeds(t *testing.T) { runSeeds(t, Mixed, *seeds) }
+
+// TestHostileSeeds is the same with liars among them: of what honest members
+// owe each other nothing is missing either.
+func TestHostileSeeds(t *testing.T) { runSeeds(t, Hostile, *hostile) }
+
+// runSeeds runs the scripts of so many seeds.
+func runSeeds(t *testing.T, write func(uint64) []testnet.Verb, count int) {
+	from, n := *first, uint64(count)
 	if *seed != 0 {
 		from, n = *seed, 1
 	} else if testing.Short() {
 		n = min(n, 100)
 	}
 	start, events, virtual, failed := time.Now(), 0, time.Duration(0), map[string][]uint64{}
-	for r := range runMany(from, n) {
+	for r := range runMany(from, n, write) {
 		events, virtual = events+r.events, virtual+r.virtual
 		if r.how == "" {
 			continue
 		}
 		kind := failureKind(r.how)
 		if failed[kind] = append(failed[kind], r.seed); len(failed[kind]) == 1 {
-			report(t, r.seed, r.how)
+			report(t, r.seed, r.how, write(r.seed))
 		}
 	}
 	took := time.Since(start)
@@ -62,13 +71,13 @@ type ran struct {
 
 // runMany runs n seeds, as many at once as there are cores: a world is one
 // goroutine, and no two share anything.
-func runMany(from, n uint64) <-chan ran {
+func runMany(from, n uint64, write func(uint64) []testnet.Verb) <-chan ran {
 	out, next := make(chan ran), atomic.Uint64{}
 	var running sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		running.Go(func() {
 			for i := next.Add(1) - 1; i < n; i = next.Add(1) - 1 {
-				w, how := runMixed(from+i, Mixed(from+i))
+				w, how := runMixed(from+i, write(from+i))
 				out <- ran{from + i, how, w.Events(), w.Now()}
 			}
 		})
@@ -121,17 +130,19 @@ func failureKind(how string) string {
 	}), " ")
 }
 
-func report(t *testing.T, seed uint64, how string) {
+func report(t *testing.T, seed uint64, how string, script []testnet.Verb) {
 	t.Helper()
-	script := Mixed(seed)
 	if *shrink {
-		kind := failureKind(how)
-		script = Shrink(script, func(s []testnet.Verb) string {
-			if _, how := runMixed(seed, s); failureKind(how) == kind {
+		kind, last := failureKind(how), slices.MaxFunc(script, func(a, b testnet.Verb) int { return cmp.Compare(a.At, b.At) }).At
+		acts := slices.IndexFunc(script, func(v testnet.Verb) bool { return v.At == last })
+		mending := slices.Clone(script[acts:]) // stays, for who is parted or lied to is owed less
+		whole := func(acts []testnet.Verb) []testnet.Verb { return append(slices.Clip(acts), mending...) }
+		script = whole(Shrink(script[:acts], func(s []testnet.Verb) string {
+			if _, how := runMixed(seed, whole(s)); failureKind(how) == kind {
 				return kind
 			}
 			return ""
-		}, 2000)
+		}, 2000))
 	}
 	w, _ := runMixed(seed, script)
 	picture, _ := w.Show("room")
@@ -139,7 +150,7 @@ func report(t *testing.T, seed uint64, how string) {
 	for _, v := range script {
 		fmt.Fprintln(&b, v)
 	}
-	t.Errorf("seed %d: %s\n%s\nagain: go test ./testnet/sim -run TestSeeds -seed %d -shrink\n%s", seed, how, picture, seed, b.String())
+	t.Errorf("seed %d: %s\n%s\nagain: go test ./testnet/sim -run '%s$' -seed %d -shrink\n%s", seed, how, picture, t.Name(), seed, b.String())
 }
 
 // TestSameSeedSameTrace runs seeds twice and compares what happened, byte for

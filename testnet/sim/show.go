@@ -29,12 +29,11 @@ func (s *seat) saw(parent session.Epoch, a session.Applied) {
 	if a.Child == (session.EpochID{}) || g.edges[a.Child] != nil {
 		return
 	}
-	pid := parent.ID()
-	s.n.w.Book.Child(epochName(a.Child), epochName(pid))
 	what := s.n.w.describe(parent, a)
 	e := g.addEdge(a.Child, parent.ID(), parent.Number()+1, what)
 	device, _, _ := strings.Cut(what, " ")
 	e.author, _, _ = strings.Cut(device, "/")
+	s.n.w.Book.Child(epochName(a.Child), epochName(e.parent), e.author)
 	e.renews = strings.HasSuffix(what, " refreshes")
 }
 

@@ -38,11 +38,12 @@ type Book struct {
 	groups  map[string]*group
 	epochs  map[string]*epoch
 	parents map[string]string // epoch → the one before
+	authors map[string]string // epoch → the account whose commit led to it
 }
 
 // New returns an empty book.
 func New() *Book {
-	return &Book{Looked: map[string]int{}, groups: map[string]*group{}, epochs: map[string]*epoch{}, parents: map[string]string{}}
+	return &Book{Looked: map[string]int{}, groups: map[string]*group{}, epochs: map[string]*epoch{}, parents: map[string]string{}, authors: map[string]string{}}
 }
 
 type group struct {
@@ -149,16 +150,14 @@ func (b *Book) Liar(group, device string) { b.member(group, device).liar = true 
 // off or cut off for good is owed nothing yet.
 func (b *Book) Away(group, device string, away bool) { b.member(group, device).away = away }
 
-// Epoch says that a device came to hold a state: its id, and a value that its
+// Epoch says that a device derived a state: its id, and a value that its
 // group's secrets derive. Equal ids with unequal secrets or rosters break I1.
 func (b *Book) Epoch(at time.Duration, group, device, id string, number uint64, secret string, roster []string) {
 	e := b.epochs[id]
 	if e == nil {
 		b.epochs[id] = &epoch{id: id, number: number, secret: secret, roster: roster, who: device}
-		b.Holds(at, group, device, id)
 		return
 	}
-	b.Holds(at, group, device, id)
 	switch {
 	case e.secret != secret:
 		b.broke(at, "I1", group, device, "state %s derives another secret here than at %s", short(id), e.who)
@@ -169,8 +168,8 @@ func (b *Book) Epoch(at time.Duration, group, device, id string, number uint64, 
 	}
 }
 
-// Child says which state another came from.
-func (b *Book) Child(id, parent string) { b.parents[id] = parent }
+// Child says which state another came from, by whose commit.
+func (b *Book) Child(id, parent, author string) { b.parents[id], b.authors[id] = parent, author }
 
 // descends reports whether a state is another, or came from it.
 func (b *Book) descends(id, from string) bool {
@@ -197,7 +196,7 @@ func (b *Book) Head(at time.Duration, group, device, id string) {
 // Gone says that a device learnt that it is no longer a member.
 func (b *Book) Gone(group, device string) {
 	m := b.member(group, device)
-	m.gone, m.at, m.beyond = true, "", nil
+	m.gone, m.stranded, m.at, m.beyond = true, false, "", nil
 }
 
 // IsGone reports whether a device has said that it is no longer a member.

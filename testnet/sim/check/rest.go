@@ -67,6 +67,7 @@ func (b *Book) seated(at time.Duration, g *group, heads map[int]*member, part fu
 		}
 		in := slices.Contains(b.epochs[head.at].roster, m.account)
 		switch {
+		case in && (m.gone || m.at == "") && b.byLiar(g, head.at, m.account):
 		case in && m.gone:
 			b.broke(at, "I15", g.name, device, "believes it was removed, and the group at %s has it", b.name(head.at))
 		case in && m.at == "":
@@ -75,6 +76,21 @@ func (b *Book) seated(at time.Duration, g *group, heads map[int]*member, part fu
 			b.broke(at, "I2", g.name, device, "was removed by %s and does not know", b.name(head.at))
 		}
 	}
+}
+
+// byLiar reports that the commit by which an account last came into the group, as
+// seen from a state, is a liar's: it may have kept the Welcome.
+func (b *Book) byLiar(g *group, at, account string) bool {
+	in := at
+	for e := at; e != "" && slices.Contains(b.Roster(e), account); e = b.parents[e] {
+		in = e
+	}
+	for _, m := range g.members {
+		if m.liar && m.account == b.authors[in] {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *Book) name(id string) string {
@@ -173,10 +189,26 @@ func (i *intent) needsOthers(account string) bool {
 	return strings.HasPrefix(i.what, "send") || i.what == "leave" || i.what == "remove "+account
 }
 
-// alone says that a device can reach no other that takes part.
+// forLiars says that an intent is a text whose only readers are liars: they need
+// not say that they have it.
+func (b *Book) forLiars(g *group, m *member, id string) bool {
+	for _, t := range g.texts {
+		if t.id == id && t.device == m.device {
+			for _, o := range g.members {
+				if !o.liar && o.account != m.account && slices.Contains(t.audience, o.account) {
+					return false
+				}
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// alone says that a device can reach no other that takes part and is honest.
 func (b *Book) alone(g *group, m *member, part func(device string) int) bool {
 	for _, o := range g.members {
-		if o != m && !o.away && o.at != "" && part(o.device) == part(m.device) {
+		if o != m && !o.liar && !o.away && o.at != "" && part(o.device) == part(m.device) {
 			return false
 		}
 	}
@@ -198,7 +230,7 @@ func (b *Book) Ended(at time.Duration, part func(device string) int) {
 				if i.ended || m.cooling && i.what == "refresh" && (m.lately || b.alone(g, m, part)) {
 					continue
 				}
-				if i.state == Queued && b.alone(g, m, part) && i.needsOthers(m.account) {
+				if i.state == Queued && i.needsOthers(m.account) && (b.alone(g, m, part) || b.forLiars(g, m, id)) {
 					continue
 				}
 				if i.state == "" || i.state == Queued || i.state == Bound {
