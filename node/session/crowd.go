@@ -23,13 +23,15 @@ type crowd struct {
 func rowCrowd(child EpochID) string { return "crowd/" + hex.EncodeToString(child[:]) }
 
 // turnedAway reports that the rule has no room for a commit that an envelope
-// brought, and remembers it, unless somebody who waits here needs it.
+// brought, and remembers it, unless somebody who waits here needs it. Of a commit
+// that was turned away the header is too: were it in the tree, whoever votes for
+// it would be heard, and the commit never asked for.
 func (s *Session) turnedAway(k *consensus.Candidate, by EnvelopeID) bool {
-	if !s.chain.Crowded(*k) {
-		return false
-	}
 	child := k.Child.ID
 	c := s.crowds[child]
+	if c == nil && !s.chain.Crowded(*k) {
+		return false
+	}
 	if c == nil {
 		c = &crowd{Parent: k.Parent, Author: k.Author}
 		s.crowds[child] = c

@@ -232,7 +232,7 @@ func (s *Session) candidate(p *held, id CommitID, at int, next *roster, ap Appli
 	return consensus.Candidate{
 		ID: id, Parent: p.id, Child: s.ruleOf(ap.Child, p.number+1, next, nil),
 		Author: author, Role: p.policy.roleOf(author), Slot: s.slots(p)[at],
-		Class: classOf(p.roster, author, ap), Header: ap.Next == nil,
+		Class: classOf(p.roster, author, ap), Header: ap.Next == nil, Opened: true,
 	}
 }
 

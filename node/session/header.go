@@ -11,7 +11,10 @@ import (
 // What a commit is, as its author signed it: its header. It goes on the control
 // plane, to those who cannot open the commit, and with the commit itself, without
 // which nobody takes it: so of every commit in the tree there is a signed word that
-// those can read who come later, or that stands against its author.
+// those can read who come later, or that stands against its author. Where the author
+// does not say it to all, those who vote for the commit do: else a liar could take
+// the group along a way of which whoever came in on a rival's side, or was cut off
+// beyond the window, has no sign, and waits for ever below it.
 
 // heading is a commit by its author's word.
 type heading struct {
@@ -68,6 +71,25 @@ func (s *Session) headed(p *held, v *verdict, signed []byte) error {
 	return nil
 }
 
+// awaitHeader notes that a commit came before anybody said its header.
+func (s *Session) awaitHeader(id CommitID) {
+	if len(s.headless) >= maxHeadless {
+		delete(s.headless, sortedIDs(s.headless)[0])
+	}
+	s.headless[id] = true
+}
+
+// sayHeaders says for their authors the headers of the commits that led to the
+// head, as far as nobody did.
+func (s *Session) sayHeaders() {
+	for _, id := range sortedIDs(s.headless) {
+		if c, ok := s.chain.Get(id); ok && s.onPath(id) {
+			s.publishOwn(s.sealControl([]byte(c.Signed)))
+			delete(s.headless, id)
+		}
+	}
+}
+
 // takeHeader takes a commit by its author's word. What can be checked without
 // the commit is: the rest, a lie costs its author its weight (consensus).
 func (s *Session) takeHeader(account Account, c *control, e *envelope, signed []byte) outcome {
@@ -89,6 +111,7 @@ func (s *Session) takeHeader(account Account, c *control, e *envelope, signed []
 		s.count(DropStranger)
 		return outRefused
 	}
+	delete(s.headless, d.Commit)
 	cand := d.candidate(account, signed)
 	d.from(p, &cand)
 	if s.turnedAway(&cand, e.id()) {

@@ -335,7 +335,7 @@ func (s *Session) recall(heard consensus.Snapshot) {
 	for _, c := range heard.Candidates {
 		_, known := s.chain.Get(c.ID)
 		if _, ok := s.chain.Epoch(c.Parent); ok && !known {
-			c.Header = true
+			c.Header, c.Opened = true, c.Opened || !c.Header
 			s.saveCandidate(savedCandidate{Cand: c})
 			s.propose(c)
 		}
@@ -397,7 +397,7 @@ func (s *Session) forget() {
 	s.own, s.pool, s.carriers, s.carriedBy, s.exits = n.own, n.pool, n.carriers, n.carriedBy, n.exits
 	s.welcomes, s.lastVote, s.unopenable, s.newerThan = n.welcomes, n.lastVote, n.unopenable, n.newerThan
 	s.voteRows, s.met = n.voteRows, n.met
-	s.gaps = n.gaps
+	s.gaps, s.headless = n.gaps, n.headless
 	s.pacing = pacing{}
 	s.meta.Voted = EpochID{}
 	s.meta.Turn++

@@ -157,6 +157,9 @@ func (s *Session) takeCommit(by EnvelopeID, p *held, body []byte) outcome {
 		s.nack(id)
 		s.unopenable[id] = true
 	}
+	if known, ok := s.chain.Get(id); !ok || !known.Header {
+		s.awaitHeader(id)
+	}
 	s.admit(p, &v, ap, by)
 	return outLogged
 }

@@ -248,6 +248,9 @@ const (
 	// maxHeading bounds the accounts a header says joined: more than a commit
 	// can add.
 	maxHeading = 4096
+	// maxHeadless bounds the commits remembered as not having been said: a window
+	// of epochs, four of one author on each.
+	maxHeadless = 4 * window
 	// maxEarly bounds the Welcomes that wait for headers.
 	maxEarly = 4
 )

@@ -107,6 +107,7 @@ type Session struct {
 	ackAt           Time                  // when what I have seen of the others is said; zero: it is said
 	voteRows        map[Account][]string  // durable rows of votes, oldest first
 	met             map[*Account]*mention // rosters of the tree, by where they begin
+	headless        map[CommitID]bool     // commits whose headers nobody said yet (header.go)
 	unopenable      map[CommitID]bool     // commits whose path this device cannot open
 	proofs          map[Account]*charge   // of whom two things were read that it signed (proof.go)
 	accused         int                   // of how many the proofs were looked for
@@ -206,7 +207,7 @@ func newSession(cfg Config, group GroupID, now Time) *Session {
 		log: map[EnvelopeID]logged{}, logSizes: map[uint32]int{}, unread: map[EnvelopeID]uint32{}, peers: map[Peer]*peer{}, asked: map[EnvelopeID]question{}, lastHeard: map[Device]Time{},
 		own: map[EpochID]CommitID{}, wishes: map[IntentID]*wish{}, pool: map[IntentID]*pooled{},
 		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
-		lastVote: map[Account]consensus.Vote{}, stances: map[Device]stance{}, toldTurns: math.MaxUint64, voteRows: map[Account][]string{}, met: map[*Account]*mention{}, unopenable: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, crowds: map[EpochID]*crowd{}, proofs: map[Account]*charge{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
+		lastVote: map[Account]consensus.Vote{}, stances: map[Device]stance{}, toldTurns: math.MaxUint64, voteRows: map[Account][]string{}, met: map[*Account]*mention{}, unopenable: map[CommitID]bool{}, headless: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, crowds: map[EpochID]*crowd{}, proofs: map[Account]*charge{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
 		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{}, mine: map[MessageID]bool{}, runs: map[run]latest{}, shown: newMemory[MessageID](maxShown), gone: map[Device]departure{},
 		parked: newParking(), ahead: newAhead(), refused: newMemory[EnvelopeID](maxRefused), counts: Counts{},
 		meta: meta{Version: metaVersion, Group: group, Device: cfg.Self.Device, Renewed: now},

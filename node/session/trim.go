@@ -106,6 +106,7 @@ func (s *Session) trimTree() {
 		s.drop(rowCandidate(c.ID))
 		delete(s.exits, c.ID)
 		delete(s.unopenable, c.ID)
+		delete(s.headless, c.ID)
 		for _, in := range s.carriedBy[c.ID] {
 			delete(s.carriers, in.ID)
 		}

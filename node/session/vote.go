@@ -315,6 +315,7 @@ func (s *Session) vote(h *held) {
 	s.meta.Voted, s.meta.VoteSeq = h.id, seq
 	s.hear(consensus.Vote{Account: s.cfg.Self.Account, Device: s.cfg.Self.Device, Seq: seq, Head: h.id})
 	s.stand(h) // saves meta
+	s.sayHeaders()
 }
 
 // endProbation lets a newcomer vote once most of those who could vote on the

@@ -40,6 +40,7 @@ import (
 //	malform NODE…        makes commits that the nodes named cannot open
 //	censor NODE…         drops what these say unread: their intents wait for
 //	                     another leader
+//	cease                does none of these any more; it stays owed nothing
 type byzantine struct {
 	s     *seat
 	how   string
@@ -92,6 +93,8 @@ func newByzantine(s *seat, how string, args []string) (*byzantine, error) {
 	}
 	among := func(from string) bool { return slices.Contains(args, from) }
 	switch how {
+	case "cease":
+		b.begin = func() error { s.eng.ignore = nil; return nil }
 	case "mute":
 		b.mute = true
 	case "withhold":
@@ -128,7 +131,7 @@ func newByzantine(s *seat, how string, args []string) (*byzantine, error) {
 		do := map[string]func(int){"replay": b.replay, "flood": b.garbage, "drip": b.drip, "lie": b.lie, "plead": b.plead}[how]
 		b.begin = func() error { b.repeat(rate, do); return nil }
 	default:
-		return nil, fmt.Errorf("no way to misbehave called %q: there are mute, withhold, equivocate, twofaced, private, grind, twins, deaf, replay, flood, drip, lie, plead, malform, censor", how)
+		return nil, fmt.Errorf("no way to misbehave called %q: there are mute, withhold, equivocate, twofaced, private, grind, twins, deaf, replay, flood, drip, lie, plead, malform, censor, cease", how)
 	}
 	return b, err
 }
@@ -301,11 +304,12 @@ func (b *byzantine) private(n int, after time.Duration) error {
 	return nil
 }
 
-// repeat does something so many times a second, as long as the node is up.
+// repeat does something so many times a second, as long as the node is up and
+// takes part.
 func (b *byzantine) repeat(rate int, do func(n int)) {
 	w, n := b.s.n.w, 0
 	w.Every(time.Second/time.Duration(rate), func() bool {
-		if b.s.byz == b && b.s.n.up {
+		if b.s.byz == b && b.s.n.up && b.s.live {
 			do(n)
 			n++
 		}
@@ -338,7 +342,7 @@ func (b *byzantine) garbage(n int) {
 // once the others have gone on.
 func (b *byzantine) grind(n int, after time.Duration) {
 	w, e := b.s.n.w, b.s.eng.state(b.s.head)
-	if e == nil {
+	if e == nil || !b.s.live {
 		return
 	}
 	luck := NewRand(w.seed, "grind", b.s.n.name)
@@ -354,6 +358,9 @@ func (b *byzantine) grind(n int, after time.Duration) {
 	}
 	b.mute = true
 	w.queue.push(w.now+after, classWork, func() {
+		if !b.s.live {
+			return
+		}
 		w.note(Entry{Kind: "fault", Node: b.s.n.name, Group: b.s.group.name, Count: n, Text: "releases the commit it chose"})
 		b.s.saw(e, best.Applied)
 		b.tell(func(int) bool { return true }, b.announce(e, best, luck))
@@ -363,7 +370,7 @@ func (b *byzantine) grind(n int, after time.Duration) {
 // many makes so many commits on one epoch.
 func (b *byzantine) many(n int) {
 	e := b.s.eng.state(b.s.head)
-	if e == nil {
+	if e == nil || !b.s.live {
 		return
 	}
 	w := b.s.n.w
