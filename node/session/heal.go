@@ -54,8 +54,7 @@ func (s *Session) standing() {
 		}
 	case at != nil && at.epoch != nil && !s.unopenable[d.Rival.ID]:
 		if s.divided || s.now < s.pacing.quiet+askFor { // else it may well be a lie
-			s.askAll()
-			s.wake(s.now + offerAgain)
+			s.goOnAsking()
 		}
 	case s.outside():
 		s.takenOut()
@@ -98,6 +97,17 @@ func (s *Session) askAll() {
 	for _, p := range sortedPeers(s.peers) {
 		s.askAround(p)
 	}
+}
+
+// goOnAsking asks all for what is missing, the more seldom the longer it is: it
+// may be that nobody has it.
+func (s *Session) goOnAsking() {
+	every := min(max(offerAgain, (s.now-s.pacing.quiet)/4), offerEvery)
+	if s.now >= s.pacing.asked+every {
+		s.pacing.asked = s.now
+		s.askAll()
+	}
+	s.wake(s.pacing.asked + every)
 }
 
 func sortedPeers(m map[Peer]*peer) []Peer {

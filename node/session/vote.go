@@ -237,6 +237,7 @@ type pacing struct {
 	wait    Time    // for those who were ahead when last looked
 	losses  int     // own commits lost in a row
 	packed  Time    // when key packages last came
+	asked   Time    // all, for what leads to where the group is
 }
 
 // disturbed says that something came that could have moved the head.
