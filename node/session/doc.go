@@ -34,9 +34,9 @@
 // told again where its epoch lost or lies too far back for the author. Nothing
 // else depends on it, and who does not ask for it says nothing.
 //
-// Receive a commit (inbox.go, epoch.go): the tag names the parent; the parent
-// opens it; the parent's policy judges it; the child is entered; the rule is
-// told. A commit of mine comes the same way with its child in hand: there is no
+// Receive a commit (inbox.go, epoch.go, header.go): the tag names the parent; the
+// parent opens it; the parent's policy judges it; its author's signed header says
+// the same; the child is entered; the rule is told. A commit of mine comes the same way with its child in hand: there is no
 // second route.
 //
 // Two commits at once (vote.go, move.go): both become children of one epoch.
@@ -46,7 +46,8 @@
 //
 // Join (welcome.go): a Welcome leaves only when its commit is settled on and
 // most voters stand there, and again until the joiner speaks. It brings the
-// tree of the last window, so a joiner can tell if its branch loses.
+// tree of the last window, so a joiner can tell if its branch loses, in headers and
+// votes that others signed.
 //
 // Founded (commit.go): all who were invited together come in by one epoch, as far
 // as their key packages come within a second of each other. A commit on an epoch
@@ -64,7 +65,7 @@
 // of what was said since.
 //
 // Read in this order: event.go, effect.go, session.go, envelope.go, inbox.go,
-// epoch.go, policy.go, intent.go, commit.go, renew.go, vouch.go, vote.go,
+// epoch.go, header.go, policy.go, intent.go, commit.go, renew.go, vouch.go, vote.go,
 // crowd.go, proof.go, agree.go, move.go, outbox.go, guard.go, receipt.go, run.go,
 // read.go, retain.go, heal.go, engine.go.
 //
@@ -166,19 +167,39 @@
 // still the one it had there. On the other side, a stranded device takes only a
 // Welcome that leads on from the shared epoch along headers it knows.
 //
-// Evidence of saying two things is its two halves, signed statements or commits,
-// kept in the log and offered to all like any others, so whoever has both
-// convicts by itself, and nobody is convicted by hearsay. Who joins later has
-// neither: so the two statements go with the Welcome, and are said again by who
-// asked for the joiner, as the Welcome may be the liar's (proof.go).
+// Evidence of saying two things is its two halves, each a statement as it was
+// signed, and nobody is convicted by hearsay. So that it convicts everywhere, the
+// rule keeps with each vote and each commit the statement that says so, and nobody
+// takes a commit without its author's header, true in all: a commit could be shown
+// to those alone who can open its parent. (The price is half a kilobyte a commit,
+// in the log and in memory.) Whoever finds two that convict keeps them, and says
+// them to all on the control plane unless another does first; they go with each
+// Welcome, and are said again on the branch by who asked for the joiner.
+//
+// What can whoever makes a Welcome have the joiner believe? The state is bound by
+// the key schedule: who is in it, and the policy, are those of a true epoch, if
+// perhaps one of a fork. All else comes beside it, sealed for the epoch and signed
+// by nobody as a whole, so each part is looked at by itself. Votes, evidence and
+// who asked for the joiner are others' signed statements, or left out. The tree is
+// headers, each signed by its author and following from the one before, back for a
+// window and for as long as the cool-down looks back from there; who was in its
+// epochs is reckoned back from the roster of the state, and an author who was not
+// there spoils the whole. So a liar can leave out what it likes until others say
+// it, and lie of commits that it or its friends made: what they led from, and
+// whom they brought and took. That changes who weighs where in the joiner's eyes
+// alone, on those epochs, for a window, and convicts nobody; a joiner brought to a
+// fork so stays on probation, as votes of the others do not lead there. Who votes
+// where the tree begins is its word: no fork begins there any more. Anchors are
+// its word too: wrong ones keep the joiner from the topics where the others speak,
+// and from the control plane, until it has entered an epoch whose number is a
+// multiple of four itself. A Welcome is bounded by that: maxTrail headers, maxWelcomeVotes votes, maxEvidence
+// proofs.
 //
 // # What is not promised
 //
-// Who joins later than both halves of some evidence convicts by what is passed on
-// of it, and not where the halves were commits of which no header was said, or
-// came so far apart that nobody had the first at hand. The votes that come with a
-// Welcome are the inviter's word until they come by themselves. A nack is logged
-// and passed on; nothing is counted by it yet.
+// Of an account's votes the rule keeps sixteen. Whoever signs two under one number
+// and sixteen others in between may go unpunished, where nobody heard both in
+// time; it has then moved its own weight twice, which it may anyway.
 //
 // Inside an epoch, message keys that were used are gone from memory, but on
 // disk they end with their epoch, not one by one: an LSM keeps old values. A

@@ -36,6 +36,7 @@ import (
 //	lie RATE             says headers of commits there are not, or wrong ones of its
 //	                     own, and votes for what they claim
 //	plead RATE           asks that it, or others, be let in again
+//	slander              what comes with its Welcomes is made up
 //	flood RATE           says that many envelopes a second that nobody can open
 //	malform NODE…        makes commits that the nodes named cannot open
 //	censor NODE…         drops what these say unread: their intents wait for
@@ -97,6 +98,7 @@ func newByzantine(s *seat, how string, args []string) (*byzantine, error) {
 		b.begin = func() error { s.eng.ignore = nil; return nil }
 	case "mute":
 		b.mute = true
+	case "slander":
 	case "withhold":
 		b.delay = duration(0)
 	case "deaf":
@@ -131,7 +133,7 @@ func newByzantine(s *seat, how string, args []string) (*byzantine, error) {
 		do := map[string]func(int){"replay": b.replay, "flood": b.garbage, "drip": b.drip, "lie": b.lie, "plead": b.plead}[how]
 		b.begin = func() error { b.repeat(rate, do); return nil }
 	default:
-		return nil, fmt.Errorf("no way to misbehave called %q: there are mute, withhold, equivocate, twofaced, private, grind, twins, deaf, replay, flood, drip, lie, plead, malform, censor, cease", how)
+		return nil, fmt.Errorf("no way to misbehave called %q: there are mute, withhold, equivocate, twofaced, private, grind, twins, deaf, replay, flood, drip, lie, plead, slander, malform, censor, cease", how)
 	}
 	return b, err
 }
@@ -169,6 +171,8 @@ func (b *byzantine) swallow(ev session.Event) bool {
 // twist changes what the open session is about to do.
 func (b *byzantine) twist(e session.Effects) session.Effects {
 	switch {
+	case b.how == "slander":
+		e.Direct = b.slander(e.Direct)
 	case b.mute:
 		e.Publish, e.Direct = nil, nil
 	case b.delay > 0:

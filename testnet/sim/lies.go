@@ -31,6 +31,8 @@ const (
 // encoded is deterministic CBOR (RFC 8949 §4.2.1) of what such a statement has.
 func encoded(v any) []byte {
 	switch v := v.(type) {
+	case nil:
+		return []byte{0xf6}
 	case bool:
 		if v {
 			return []byte{0xf5}
@@ -46,6 +48,12 @@ func encoded(v any) []byte {
 		out := headed(4, uint64(len(v)))
 		for _, b := range v {
 			out = append(out, encoded(b)...)
+		}
+		return out
+	case []any:
+		out := headed(4, uint64(len(v)))
+		for _, w := range v {
+			out = append(out, encoded(w)...)
 		}
 		return out
 	case []words:
@@ -94,9 +102,15 @@ func (b *byzantine) state(kind int, body words, luck *Rand) {
 
 // sign makes a statement.
 func (b *byzantine) sign(kind int, body words, luck *Rand) []byte {
-	n, group := b.s.n, b.s.s.Group()
-	c := words{1: 1, 2: kind, 3: n.id.Device[:], 4: n.id.Certificate, 5: encoded(body), 7: luck.Uint64() >> 1}
-	c[6] = b.s.eng.Engine.Sign(n.id.Secret, "covey control", append(slices.Clone(group[:]), encoded(c)...))
+	n := b.s.n
+	return b.signed(words{1: 1, 2: kind, 3: n.id.Device[:], 4: n.id.Certificate, 5: encoded(body), 7: luck.Uint64() >> 1})
+}
+
+// signed is a statement with its own signature, whosever name is in it.
+func (b *byzantine) signed(c words) []byte {
+	group := b.s.s.Group()
+	delete(c, 6)
+	c[6] = b.s.eng.Engine.Sign(b.s.n.id.Secret, "covey control", append(slices.Clone(group[:]), encoded(c)...))
 	return encoded(c)
 }
 

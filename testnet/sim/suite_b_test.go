@@ -32,6 +32,8 @@ func TestB(t *testing.T) {
 	t.Run("B15_an_intent_outlives_its_authors_rights", b15)
 	t.Run("B19_a_joiner_after_the_evidence", b19)
 	t.Run("B18_very_many_commits_by_one", b18)
+	t.Run("B20_what_comes_with_a_welcome_is_made_up", b20)
+	t.Run("B21_the_halves_of_evidence_come_far_apart", b21)
 }
 
 // hide gives a node a second session that hears nothing and keeps what it says.
@@ -501,6 +503,8 @@ func b18(t *testing.T) {
 				t.Errorf("seed %d: %s turned away %d of 300", seed, n, away)
 			}
 		}
+		p.do("nodes grace", "invite alice room grace", "wait 20s")
+		p.convicts([]string{"grace"}, villain) // by two of them, of which no header was said apart
 		if made := p.seat("alice").number - from; made < 2 {
 			t.Errorf("seed %d: the group went on by %d epochs only\n%s", seed, made, p.picture())
 		}
@@ -577,5 +581,82 @@ func b19(t *testing.T) {
 			t.Fatalf("seed %d: ivan is not in\n%s", seed, p.picture())
 		}
 		p.convicts([]string{"ivan"}, "mallory")
+	}
+}
+
+// B20: mallory lets grace in and tells her what nobody said: votes of all, two
+// under one number, proofs made of them, and that the last commits were hers.
+// Grace takes nobody to be guilty, stands where all stand, also after two have
+// committed at once, and lets heidi in, who does too.
+func b20(t *testing.T) {
+	for seed := uint64(1); seed <= 6; seed++ {
+		p := cast(t, seed)
+		villain := p.leaders("alice")[0] // who commits
+		p.do("byzantine "+villain+" room slander", "nodes grace heidi", "invite "+villain+" room grace", "wait 20s")
+		if p.seat("grace") == nil || !p.seat("grace").live {
+			t.Fatalf("seed %d: grace is not in\n%s", seed, p.picture())
+		}
+		if refused := p.seat("grace").s.Counts()[session.DropControl]; refused < 5 {
+			t.Fatalf("seed %d: grace was told %d lies", seed, refused)
+		}
+		for i := range 4 {
+			p.do(fmt.Sprintf("rename alice room a%d", i), "refresh carol room", "wait 8s", fmt.Sprintf("send grace room t%d", i), "wait 1s")
+		}
+		p.do("invite grace room heidi", "wait 20s", "send heidi room hello")
+		all := []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"}
+		p.convicts(all)
+		if !p.agreedAmong(all) {
+			t.Errorf("seed %d: apart\n%s", seed, p.picture())
+		}
+		p.rest()
+	}
+}
+
+// B21: of two votes of mallory's under one number the second comes long after the
+// first, many others of hers in between, and machines started anew; or only alice
+// hears both, and the others so many more of hers that they forgot one. All take
+// mallory to be guilty, and who joins later too.
+func b21(t *testing.T) {
+	for _, between := range []int{0, 3, 8, 12, 40} {
+		p := stage(t, 21, "alice", "bob", "mallory", "dave", "erin")
+		p.do("rename alice room a", "wait 10s", "rename alice room b", "wait 10s", "byzantine mallory room mute")
+		b, luck := p.seat("mallory").byz, NewRand(21, "B21", itoa(between))
+		head, number := p.seat("alice").head, p.seat("alice").number
+		before := p.groups["room"].edges[head].parent
+		vote := func(seq int, head session.EpochID, number uint64, to func(int) bool) {
+			ballot := words{1: head[:], 2: number, 3: 4*number + uint64(seq), 5: make([]byte, 32), 6: make([]byte, 32)}
+			b.tell(to, b.hide(b.sign(sayVote, ballot, luck), luck))
+		}
+		all := func(int) bool { return true }
+		alice := func(to int) bool { return to == p.byName["alice"].idx }
+		others := func(to int) bool { return !alice(to) }
+		if between > 16 {
+			p.do("partition (alice mallory) (bob dave erin)")
+			vote(9, head, number, alice)
+			vote(13, before, number-1, alice) // the same number
+			p.do("wait 100ms", "heal", "partition (alice) (bob dave erin mallory)")
+			for i := range between {
+				vote(10+i, head, number, others)
+				p.do("wait 20ms")
+			}
+			if p.do("wait 1s"); p.seat("bob").s.Counts()[session.DropVote] == 0 {
+				t.Fatal("bob did not hear more votes than count")
+			}
+			p.do("heal", "wait 1m")
+		} else {
+			vote(9, head, number, all)
+			for i := range between {
+				vote(10+i, head, number, all)
+				p.do("wait 50ms")
+			}
+			p.do("wait 5s", "kill bob", "start bob", "kill erin", "start erin", "wait 5s")
+			vote(13, before, number-1, all)
+			p.do("wait 30s")
+		}
+		honest := []string{"alice", "bob", "dave", "erin"}
+		p.convicts(honest, "mallory")
+		p.do("nodes grace", "kill dave", "start dave", "invite dave room grace", "wait 30s")
+		p.convicts(append(honest, "grace"), "mallory")
+		p.rest()
 	}
 }

@@ -66,6 +66,8 @@ var suite = []struct{ rows, about, elsewhere string }{
 	{"B17", "evidence from different parents", "consensus TestB17Evidence"},
 	{"B18", "very many commits by one, on one epoch", ""},
 	{"B19", "a joiner after the evidence", ""},
+	{"B20", "what comes with a Welcome is made up", ""},
+	{"B21", "evidence whose halves come far apart", ""},
 	{"R1", "mutual removal, and in a circle", ""},
 	{"R2", "the removed acts meanwhile", ""},
 	{"R3", "removal and leave", ""},
