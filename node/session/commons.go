@@ -3,15 +3,20 @@ package session
 import (
 	"slices"
 	"weak"
+
+	"github.com/covey-p2p/covey/consensus"
 )
 
 // Commons is what the sessions of one process may hold in common. Who is in an
 // epoch is the same for all of its members, and in a simulation of a group of a
-// thousand each of them would else keep a list of a thousand for every epoch.
-// What no session holds any more goes. The zero value is ready, nil shares
-// nothing; the sessions that share one are stepped by one goroutine.
+// thousand each of them would else keep a list of a thousand for every epoch; and
+// all keep each other's votes and headers, as they were signed. The zero value is
+// ready, nil shares nothing; the sessions that share one are stepped by one
+// goroutine.
 type Commons struct {
-	rosters common[EpochID, roster]
+	rosters map[EpochID]weak.Pointer[roster]     // what no session holds any more goes
+	sweep   int                                  // how many there may be before those that are gone are taken out
+	words   [2]map[consensus.Word]consensus.Word // of late, and of before that
 }
 
 // roster is that of an epoch, where some session has read it; else nil.
@@ -19,14 +24,26 @@ func (c *Commons) roster(id EpochID) *roster {
 	if c == nil {
 		return nil
 	}
-	return c.rosters.get(id)
+	return c.rosters[id].Value()
 }
 
 // put has others find the roster of an epoch.
 func (c *Commons) put(id EpochID, r *roster) {
-	if c != nil {
-		c.rosters.put(id, r)
+	if c == nil {
+		return
 	}
+	if c.rosters == nil {
+		c.rosters = map[EpochID]weak.Pointer[roster]{}
+	}
+	if len(c.rosters) >= c.sweep {
+		for id, r := range c.rosters {
+			if r.Value() == nil {
+				delete(c.rosters, id)
+			}
+		}
+		c.sweep = 2*len(c.rosters) + minSweep
+	}
+	c.rosters[id] = weak.Make(r)
 }
 
 // accounts is a list, said to be of who is in an epoch, in the copy that others
@@ -38,25 +55,19 @@ func (c *Commons) accounts(id EpochID, list []Account) []Account {
 	return list
 }
 
-// common finds what somebody holds by its name.
-type common[K comparable, V any] struct {
-	held  map[K]weak.Pointer[V]
-	sweep int // how many there may be before those that are gone are taken out
-}
-
-func (c *common[K, V]) get(k K) *V { return c.held[k].Value() }
-
-func (c *common[K, V]) put(k K, v *V) {
-	if c.held == nil {
-		c.held = map[K]weak.Pointer[V]{}
+// word is a statement in the copy that others have of it, if they heard it of late.
+func (c *Commons) word(w consensus.Word) consensus.Word {
+	if c == nil || w == "" {
+		return w
 	}
-	if len(c.held) >= c.sweep {
-		for k, v := range c.held {
-			if v.Value() == nil {
-				delete(c.held, k)
-			}
+	for _, m := range c.words {
+		if had, ok := m[w]; ok {
+			return had
 		}
-		c.sweep = 2*len(c.held) + minSweep
 	}
-	c.held[k] = weak.Make(v)
+	if len(c.words[0]) >= maxWords || c.words[0] == nil {
+		c.words = [2]map[consensus.Word]consensus.Word{{}, c.words[0]}
+	}
+	c.words[0][w] = w
+	return w
 }

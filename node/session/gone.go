@@ -96,7 +96,15 @@ func (s *Session) logFor(d Device) (set *reconcile.Set, upTo uint64) {
 	if !left {
 		return &s.set, math.MaxUint64
 	}
-	return reconcile.Spliced(&s.set, &s.controls, g.Number), g.Number
+	if s.controls == nil {
+		s.controls = &reconcile.Set{}
+		for id, l := range s.log {
+			if l.control {
+				s.controls.Add(item(id, l.order))
+			}
+		}
+	}
+	return reconcile.Spliced(&s.set, s.controls, g.Number), g.Number
 }
 
 // removal tells who asked that this account be taken out and which commit did

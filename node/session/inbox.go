@@ -178,6 +178,7 @@ func (s *Session) ownEcho(p *held, id CommitID, ap Applied) {
 
 // propose gives a candidate to the rule.
 func (s *Session) propose(c consensus.Candidate) consensus.Status {
+	c.Signed = s.cfg.Commons.word(c.Signed)
 	_, status := s.chain.Add(c)
 	s.stirred = true
 	if e, ok := s.chain.Epoch(c.Child.ID); ok && status == consensus.AddHeld {
@@ -358,7 +359,7 @@ func (s *Session) logEnvelope(id EnvelopeID, e *envelope) bool {
 func (s *Session) enlist(id EnvelopeID, l logged) {
 	s.log[id] = l
 	s.set.Add(item(id, l.order))
-	if l.control {
+	if l.control && s.controls != nil {
 		s.controls.Add(item(id, l.order))
 	}
 	s.logBytes += int(l.size)
@@ -415,7 +416,9 @@ func (s *Session) unlog(id EnvelopeID) {
 	}
 	delete(s.log, id)
 	s.set.Remove(item(id, l.order))
-	s.controls.Remove(item(id, l.order))
+	if l.control && s.controls != nil {
+		s.controls.Remove(item(id, l.order))
+	}
 	s.logBytes -= int(l.size)
 	if s.logSizes[l.order] -= int(l.size); s.logSizes[l.order] == 0 {
 		delete(s.logSizes, l.order)

@@ -10,6 +10,9 @@ const (
 	// and those whom a commit adds, with room to spare. Beyond it, everything is
 	// verified once more; whose a leaf is stands in the roster.
 	maxCertificates = 1 << 9
+	// maxWords is how many statements sessions that share a process look for among
+	// each other's: what all hear within seconds, in a thousand groups.
+	maxWords = 1 << 12
 	// minSweep is how many rosters of sessions that are gone are of no account.
 	minSweep = 64
 

@@ -80,7 +80,7 @@ type Session struct {
 
 	log       map[EnvelopeID]logged
 	set       reconcile.Set
-	controls  reconcile.Set // those of the control plane
+	controls  *reconcile.Set // those of the control plane, once somebody asked who left
 	logBytes  int
 	logSizes  map[uint32]int        // by order
 	unread    map[EnvelopeID]uint32 // in the log, by order: no key here opened them

@@ -180,6 +180,7 @@ func (b *ballot) vote(account Account, c *control, signed []byte) consensus.Vote
 
 // hear gives a vote to the rule and makes it durable.
 func (s *Session) hear(v consensus.Vote) consensus.Verdict {
+	v.Signed = s.cfg.Commons.word(v.Signed)
 	_, verdict := s.chain.Hear(v)
 	s.stirred = true
 	if verdict == consensus.VoteWaits {
