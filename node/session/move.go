@@ -37,7 +37,7 @@ func (s *Session) moved() {
 	s.meta.Head = head
 	s.saveMeta()
 	s.stirred = true
-	s.pacing.work = 0
+	s.pacing.on, s.pacing.work, s.pacing.wait = EpochID{}, 0, 0
 	if h == nil || s.meta.Status == statusRemoved { // where the rest of a branch that lost goes is nobody's concern
 		return
 	}
