@@ -2,6 +2,8 @@ package sim
 
 import (
 	"slices"
+
+	"github.com/covey-p2p/covey/node/session"
 )
 
 // Gossip, as gossipsub does it and no simpler than its faults need:
@@ -32,7 +34,6 @@ type topic struct {
 	posts []*post // still offered
 	count int     // posts ever
 	due   bool    // upkeep is on the queue
-	flat  bool    // no relay: publishers reach everybody themselves (explorer)
 }
 
 // post is one published envelope on its way.
@@ -62,8 +63,8 @@ func (t *topic) subscribe(i int) {
 	t.w.queue.push(t.w.now, classWork, func() { // restarted before anybody noticed: its links are made anew
 		for _, j := range t.mesh[i] {
 			t.w.peer(i, t.name, j, true)
-			if t.flat { // that the other end notices is an event of its own
-				t.w.net.stream(pair{i, j}, nil, "link "+t.name, func() { t.w.peer(j, t.name, i, true) })
+			if t.w.net.holds { // that the other end notices is an event of its own
+				t.w.net.hold(pair{i, j}, true, "link "+t.name, t.name, nil, session.PeerUp{Peer: t.w.nodes[i].peer()})
 				continue
 			}
 			t.w.peer(j, t.name, i, true)
@@ -102,10 +103,10 @@ func (t *topic) publish(from int, bytes []byte) *post {
 	p := &post{id: t.name + "#" + itoa(t.count), bytes: bytes, from: from}
 	p.seen.add(from)
 	p.known = 1
-	if t.flat {
+	if t.w.net.holds { // no relay: publishers reach everybody themselves
 		for i := range t.w.nodes {
 			if i != from && t.subs.has(i) {
-				t.hop(p, from, i)
+				t.w.net.hold(pair{from, i}, false, p.id, t.name, bytes, session.Received{From: t.w.nodes[from].peer(), Envelope: bytes})
 			}
 		}
 		return p
@@ -146,9 +147,7 @@ func (t *topic) hop(p *post, from, to int) {
 		p.seen.add(to)
 		p.known++
 		t.deliver(p, from, to)
-		if !t.flat {
-			t.relay(p, to, from)
-		}
+		t.relay(p, to, from)
 	})
 }
 
@@ -223,7 +222,7 @@ func (t *topic) holders(p *post, online []int) (n int) {
 
 // changed asks for upkeep at the next heartbeat.
 func (t *topic) changed() {
-	if t.due || t.flat {
+	if t.due || t.w.net.holds {
 		return
 	}
 	t.due = true

@@ -106,7 +106,7 @@ func (m *meter) Load(self session.Identity, id session.EpochID, cell func(string
 	}
 	m.charge(OpRestore, len(e.Members()), 0)
 	if !e.Alive() {
-		return &metered{e, m}, nil
+		return &metered{e, m, e.ID(), true}, nil
 	}
 	return m.reach(e, true), nil
 }
@@ -125,7 +125,7 @@ func (m *meter) reach(e session.Epoch, held bool) session.Epoch {
 	}
 	copy(m.recent[1:], m.recent[:])
 	m.recent[0] = e
-	return &metered{e, m}
+	return &metered{e, m, e.ID(), false}
 }
 
 // state is one of the states last reached, or nil.
@@ -141,7 +141,14 @@ func (m *meter) state(id session.EpochID) session.Epoch {
 // metered is one epoch behind a meter.
 type metered struct {
 	session.Epoch
-	m *meter
+	m      *meter
+	id     session.EpochID
+	erased bool
+}
+
+func (e *metered) Erase() {
+	e.Epoch.Erase()
+	e.erased = true
 }
 
 func (e *metered) Export(label string, size int) []byte {
@@ -189,8 +196,7 @@ func (e *metered) meter(k session.Keys) session.Keys {
 	if k == nil {
 		return nil
 	}
-	id := e.ID()
-	return &meteredKeys{k, e.m, hex.EncodeToString(id[:])}
+	return &meteredKeys{k, e.m, hex.EncodeToString(e.id[:]), false}
 }
 
 // The engine below knows only its own epochs.
@@ -208,8 +214,14 @@ func bare(epochs []session.Epoch) []session.Epoch {
 // meteredKeys are an epoch's message keys behind a meter.
 type meteredKeys struct {
 	session.Keys
-	m     *meter
-	epoch string
+	m      *meter
+	epoch  string
+	erased bool
+}
+
+func (k *meteredKeys) Erase() {
+	k.Keys.Erase()
+	k.erased = true
 }
 
 func (k *meteredKeys) Protect(plain []byte, rand io.Reader) ([]byte, []session.Cell, error) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/covey-p2p/covey/node/session"
 )
 
 // Link says how packets travel from one node to another.
@@ -76,8 +78,9 @@ type network struct {
 	fates   map[packet]fate
 	faults  []packet // what the dice took or doubled, in order: for the shrinker
 	dealt   []fate
-	flying  int     // packets under way
-	held    *[]held // the explorer's hand: packets wait there to be chosen
+	flying  int  // packets under way
+	holds   bool // packets do not fly: the explorer takes them
+	held    []held
 	stats   NetStats
 	visible func(a, b int) bool // topology; nil: everybody can dial everybody
 	// passes, where set, stops packets of gossip by what they hold: for tests.
@@ -91,13 +94,19 @@ type NetStats struct {
 	Redundant              int // bytes of gossip for neighbours who had it already
 }
 
-// held is a packet in the explorer's hand.
+// held is a packet that the explorer takes, and what it is to its reader.
 type held struct {
 	pair
 	stream bool
 	what   string
-	sum    [32]byte // of its bytes
-	arrive func()
+	sum    sum // of its bytes
+	group  string
+	ev     session.Event
+}
+
+// hold lets the explorer have a packet.
+func (n *network) hold(p pair, stream bool, what, group string, bytes []byte, ev session.Event) {
+	n.held = append(n.held, held{p, stream, what, sha256.Sum256(bytes), group, ev})
 }
 
 func newNetwork(w *World, base Link) *network {
@@ -167,12 +176,8 @@ func (n *network) dice(p packet) *Rand {
 }
 
 // depart counts what sets out, and says which flow it is of; nil where it goes no
-// further, being held back or severed at once.
-func (n *network) depart(p pair, stream bool, bytes []byte, what string, arrive func()) *flow {
-	if n.held != nil {
-		*n.held = append(*n.held, held{p, stream, what, sha256.Sum256(bytes), arrive})
-		return nil
-	}
+// further, being severed at once.
+func (n *network) depart(p pair, bytes []byte, what string) *flow {
 	f := n.flow(p)
 	f.sent++
 	n.stats.Packets++
@@ -187,7 +192,7 @@ func (n *network) depart(p pair, stream bool, bytes []byte, what string, arrive 
 // send carries a gossip packet: it may be lost, doubled or overtaken. what is
 // for the trace; arrive runs at the far end, at most twice.
 func (n *network) send(p pair, bytes []byte, what string, arrive func()) {
-	f := n.depart(p, false, bytes, what, arrive)
+	f := n.depart(p, bytes, what)
 	if f == nil {
 		return
 	}
@@ -233,7 +238,7 @@ func (n *network) send(p pair, bytes []byte, what string, arrive func()) {
 // stream carries a frame over a reliable stream: in order, later rather than
 // lost, unless a partition severs it.
 func (n *network) stream(p pair, bytes []byte, what string, arrive func()) {
-	f := n.depart(p, true, bytes, what, arrive)
+	f := n.depart(p, bytes, what)
 	if f == nil {
 		return
 	}

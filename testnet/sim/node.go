@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/hex"
+	"errors"
 	"slices"
 	"time"
 
@@ -32,7 +33,6 @@ type node struct {
 	pool    []session.Package
 	stops   func(p point, write int) bool // the crash asked for, or nil
 	stopped string                        // why the node is down, if not by a verb
-	met     sum                           // all that reached it, for the explorer
 }
 
 // seat is a node's place in one group.
@@ -153,6 +153,7 @@ func (n *node) take(group string, ev session.Event) {
 	if s.byz != nil && s.byz.swallow(ev) {
 		return
 	}
+	n.w.tape.add(n, func(m *node) { m.take(group, ev) })
 	if n.w.trace.on {
 		n.w.note(Entry{Kind: "step", Node: n.name, Group: group, Text: eventName(ev)})
 	}
@@ -342,6 +343,14 @@ func (s *seat) direct(d session.Direct) {
 		group.mail = append(group.mail, letter{to: to.idx, from: from.idx, bytes: bytes})
 		return
 	}
+	if w.net.holds {
+		var ev session.Event = session.Frame{From: from.peer(), Bytes: bytes, Device: from.id.Device}
+		if kind == session.DirectWelcome {
+			ev = session.Welcomed{Bytes: bytes}
+		}
+		w.net.hold(pair{from.idx, to.idx}, true, "direct "+group.name, group.name, bytes, ev)
+		return
+	}
 	w.net.stream(pair{from.idx, to.idx}, bytes, "direct "+group.name, func() {
 		if kind == session.DirectWelcome {
 			to.welcome(group, bytes)
@@ -354,6 +363,10 @@ func (s *seat) direct(d session.Direct) {
 // fetch looks an account up in the directory.
 func (s *seat) fetch(f session.Fetch) {
 	w, n, boot := s.n.w, s.n, s.n.boots
+	if w.byHand {
+		w.err = errors.New("somebody is looked up, which takes time that the explorer does not let pass")
+		return
+	}
 	w.queue.push(w.now+directoryTakes, classWork, func() {
 		if !n.up || n.boots != boot {
 			return
@@ -375,9 +388,16 @@ func (s *seat) wake(at session.Time) {
 	if at == 0 {
 		return
 	}
+	s.rings = s.n.w.now + s.n.clock.until(s.n.w.now, at)
+	if !s.n.w.byHand {
+		s.arm()
+	}
+}
+
+// arm has the alarm ring at its time.
+func (s *seat) arm() {
 	n, alarm, boot := s.n, s.alarm, s.n.boots
 	w := n.w
-	s.rings = w.now + n.clock.until(w.now, at)
 	w.queue.push(s.rings, classWork, func() {
 		if s.alarm == alarm && n.boots == boot && n.up {
 			w.enter(n.idx, s.group.name, session.Tick{})

@@ -26,6 +26,10 @@ type Group struct {
 	entered map[sum]session.EpochID // what a commit led to, by its hash
 }
 
+func newGroup(w *World, name string, by session.Account) *Group {
+	return &Group{w: w, name: name, by: by, edges: map[session.EpochID]*edge{}, entered: map[sum]session.EpochID{}}
+}
+
 // letter waits in a mailbox until its reader can be reached.
 type letter struct {
 	to, from int
@@ -88,6 +92,7 @@ func (s *seat) config() session.Config {
 // create founds a group, by an engine that may have the others in it already; its
 // id is then given, else drawn.
 func (n *node) create(g *Group, by session.Engine, id []byte) {
+	n.w.tape.add(n, func(m *node) { m.create(m.w.groups[g.name], by, id) })
 	s := n.w.seatFor(n, g)
 	cfg := s.config()
 	cfg.Rand = io.MultiReader(bytes.NewReader(id), s.luck)
@@ -117,6 +122,7 @@ func (n *node) welcome(g *Group, bytes []byte) {
 		n.w.enter(n.idx, g.name, session.Welcomed{Bytes: bytes, Packages: n.pool})
 		return
 	}
+	n.w.tape.add(n, func(m *node) { m.welcome(m.w.groups[g.name], bytes) })
 	made, e, err := session.Join(s.config(), n.clock.read(n.w.now), bytes, n.pool)
 	if err != nil {
 		n.w.note(Entry{Kind: "lost", Node: n.name, Group: g.name, Text: "welcome: " + err.Error()})
@@ -137,6 +143,7 @@ func (n *node) spend(used [][]byte) {
 
 // offered is the key package that the directory has of a device now.
 func (n *node) offered() []byte {
+	n.w.tape.add(n, func(m *node) { m.offered() })
 	if len(n.pool) == 0 {
 		luck := NewRand(n.w.seed, "package", n.name, n.w.now.String())
 		p, err := n.w.engine.NewKeyPackage(n.id, n.clock.read(n.w.now), luck)
@@ -375,13 +382,20 @@ func (s *seat) excluded() (out []string) {
 	return slices.Compact(out)
 }
 
+// asks tells the books what its person asks for.
+func (s *seat) asks(id session.IntentID, what string) {
+	group := s.group.name
+	s.n.w.tape.add(s.n, func(m *node) { m.seats[group].asks(id, what) })
+	s.n.w.Book.Asked(group, s.n.name, hexID(id), what)
+}
+
 func (s *seat) send(body string) {
 	w := s.n.w
 	id := w.newID()
 	if !w.quick {
 		w.Book.Sent(w.now, s.group.name, s.n.name, hexID(id), body, s.excluded())
 	}
-	w.Book.Asked(s.group.name, s.n.name, hexID(id), "send "+body)
+	s.asks(id, "send "+body)
 	w.enter(s.n.idx, s.group.name, session.Send{ID: id, Body: session.Text(body)})
 }
 

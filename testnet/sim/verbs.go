@@ -124,7 +124,7 @@ func (w *World) newGroup(group, creator string, members []string) (*Group, *node
 			return nil, nil, err
 		}
 	}
-	g := &Group{w: w, name: group, by: n.id.Account, edges: map[session.EpochID]*edge{}, entered: map[sum]session.EpochID{}}
+	g := newGroup(w, group, n.id.Account)
 	w.groups[group] = g
 	w.topics[group] = &topic{w: w, name: group}
 	return g, n, nil
@@ -177,7 +177,7 @@ func (w *World) ask(v testnet.Verb, s *seat, what string, ev func(id session.Int
 			return
 		}
 		id := w.newID()
-		w.Book.Asked(s.group.name, s.n.name, hexID(id), what)
+		s.asks(id, what)
 		w.enter(s.n.idx, s.group.name, ev(id))
 	})
 }
@@ -212,7 +212,7 @@ func (w *World) invite(by *node, g *Group, account string) {
 				ev.KeyPackages = append(ev.KeyPackages, p)
 			}
 		}
-		w.Book.Asked(g.name, by.name, hexID(ev.ID), "invite "+account)
+		s.asks(ev.ID, "invite "+account)
 		w.enter(by.idx, g.name, ev)
 	})
 }

@@ -69,8 +69,9 @@ type World struct {
 	tap    func(s *seat, envelope []byte)
 	opens  map[[16]byte]session.Key
 	events int
-	depth  int  // above zero: an event is happening
-	exact  bool // for the explorer
+	depth  int   // above zero: an event is happening
+	byHand bool  // alarms do not ring: the explorer has them
+	tape   *tape // of what nodes met, for the explorer
 }
 
 var _ testnet.Driver = (*World)(nil)
