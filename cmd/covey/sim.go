@@ -18,6 +18,8 @@ import (
 
 	"github.com/covey-p2p/covey/cmd/covey/tui"
 	"github.com/covey-p2p/covey/node/api"
+	"github.com/covey-p2p/covey/node/session"
+	"github.com/covey-p2p/covey/testnet"
 	"github.com/covey-p2p/covey/testnet/local"
 	"github.com/covey-p2p/covey/testnet/report"
 	"github.com/covey-p2p/covey/testnet/scenario"
@@ -471,50 +473,98 @@ func (a *app) simSeeds() *cobra.Command {
 	return c
 }
 
+// races are what two members may do at once, for the explorer.
+var races = map[string]string{
+	"keys":     "refresh a g\nrefresh b g",
+	"change":   "rename a g one\nrefresh b g",
+	"removal":  "remove a g c\nrename b g two",
+	"removals": "remove a g b\nremove b g c",
+}
+
 // simExplore goes through every history of a small world.
 func (a *app) simExplore() *cobra.Command {
-	members, lose, double, crash, most := 3, 0, 0, 0, 1000000
+	var small sim.Small
+	members, race, engine := 3, "keys", scenario.EngineStandIn
 	c := verb("explore", "Go through every history of two rival commits in a small group", 0, 0, func(cmd *cobra.Command, _ []string) error {
 		if members < 2 || members > 4 {
 			return usage("--members %d: 2 to 4; histories grow too many beyond", members)
 		}
-		names, began, runs := []string{"a", "b", "c", "d"}[:members], time.Now(), 0
-		found, err := sim.Explore(sim.Small{
-			Name: "rivals", Lose: lose, Double: double, Crash: crash, Most: most,
-			Begin: func(w *sim.World) error {
-				return errors.Join(w.Nodes(names...), w.Group("g", names[0], names[1:]...), w.Settle(5*time.Minute))
-			},
-			Race: func(w *sim.World) error {
-				runs++
-				a.counted(false, began, min(runs, most), most)
-				return errors.Join(cmd.Context().Err(), w.Refresh(names[0], "g"), w.Refresh(names[1], "g"), w.Wait(900*time.Millisecond))
-			},
-		})
+		if races[race] == "" || members == 2 && strings.Contains(races[race], "g c") {
+			return usage("--race %s: %s; who removes somebody else needs three members", race, strings.Join(slices.Sorted(maps.Keys(races)), ", "))
+		}
+		switch engine {
+		case scenario.EngineMLS:
+			small.Options.Engine = session.MLS{}
+		case scenario.EngineStandIn:
+		default:
+			return usage("--engine %s: mls or stand-in", engine)
+		}
+		names, began := []string{"a", "b", "c", "d"}[:members], time.Now()
+		small.Name = "rivals"
+		small.Begin = func(w *sim.World) error {
+			return errors.Join(w.Nodes(names...), w.Group("g", names[0], names[1:]...), w.Settle(5*time.Minute), w.Role(names[0], "g", names[1], "admin"), w.Settle(5*time.Minute))
+		}
+		small.Race = func(w *sim.World) error {
+			verbs, err := testnet.Parse(races[race])
+			if err != nil {
+				return err
+			}
+			return errors.Join(w.Run(verbs), w.Wait(900*time.Millisecond)) // both have committed, and heard nothing
+		}
+		small.Progress = func(far sim.Explored) error {
+			a.explored(began, far)
+			return cmd.Context().Err()
+		}
+		found, err := sim.Explore(small)
 		a.wipe(false, began)
 		if err != nil {
 			return err
 		}
-		whole := "all of them"
-		if !found.Complete {
-			whole = fmt.Sprintf("as far as %d states go", most)
-		}
-		shown := facts{"histories": found.Schedules, "states": found.States, "depth": found.Depth, "complete": found.Complete, "broken": found.Broken, "path": found.Path}
-		err = a.show(shown, func(w io.Writer) {
-			fmt.Fprintf(w, "%v histories, %d states, the longest of %d choices; %s.\n", found.Schedules, found.States, found.Depth, whole)
-			for _, b := range found.Broken {
-				fmt.Fprintf(w, "%s\n  after %s\n", b, strings.Join(found.Path, ", "))
-			}
-		})
-		if err != nil {
+		if err := a.show(exploredFacts(found), func(w io.Writer) { exploredText(w, found, small.Most, time.Since(began)) }); err != nil {
 			return err
 		}
 		return broken(len(found.Broken) > 0)
 	})
+	small.Most = 1 << 24
 	f := c.Flags()
 	f.IntVar(&members, "members", members, "of the group")
-	f.IntVar(&lose, "lose", lose, "packets lost, at most")
-	f.IntVar(&double, "double", double, "packets doubled, at most")
-	f.IntVar(&crash, "crash", crash, "crashes, at most")
-	f.IntVar(&most, "most", most, "states to follow, at most")
+	f.StringVar(&race, "race", race, "what two of them do at once: "+strings.Join(slices.Sorted(maps.Keys(races)), ", "))
+	f.IntVar(&small.Lose, "lose", 0, "packets lost, at most")
+	f.IntVar(&small.Double, "double", 0, "packets doubled, at most")
+	f.IntVar(&small.Crash, "crash", 0, "crashes, at most")
+	f.IntVar(&small.Ticks, "ticks", 0, "alarms that ring while packets wait")
+	f.BoolVar(&small.Whole, "whole", false, "follow every order, and count them; else of those that cannot matter one")
+	f.StringVar(&engine, "engine", engine, "mls, or stand-in")
+	f.IntVar(&small.Most, "most", small.Most, "states to follow, at most: some 100 bytes of memory each")
 	return c
+}
+
+func exploredFacts(found sim.Explored) facts {
+	shown := facts{"states": found.States, "steps": found.Steps, "moves": found.Moves, "ends": found.Ends, "depth": found.Depth, "complete": found.Complete, "broken": found.Broken, "path": found.Path}
+	if found.Schedules != nil {
+		shown["histories"] = found.Schedules
+	}
+	return shown
+}
+
+func exploredText(w io.Writer, found sim.Explored, most int, took time.Duration) {
+	whole := "all of them"
+	if !found.Complete && len(found.Broken) == 0 {
+		whole = fmt.Sprintf("as far as %d states go", most)
+	}
+	if found.Schedules != nil {
+		fmt.Fprintf(w, "%v histories: ", found.Schedules)
+	}
+	fmt.Fprintf(w, "%d states, %d steps between them, at most %d in a row; %d ends; %s, in %v.\n", found.States, found.Steps, found.Depth, found.Ends, whole, took.Round(time.Millisecond))
+	for _, b := range found.Broken {
+		fmt.Fprintf(w, "%s\n  after %s\n", b, strings.Join(found.Path, ", "))
+	}
+}
+
+// explored shows how far an exploration is, once it takes above two seconds. How
+// far it has to go nobody knows.
+func (a *app) explored(began time.Time, far sim.Explored) {
+	if took := time.Since(began); !a.json && a.interactive() && took >= 2*time.Second {
+		fmt.Fprintf(a.err, "\r%d states, %d ends, %.0f states a second   ", far.States, far.Ends, float64(far.States)/took.Seconds())
+	}
 }
