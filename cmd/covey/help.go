@@ -78,7 +78,7 @@ var examples = map[string]string{
 	"send":          "covey send lab 'see you at eight' --wait delivered:all",
 
 	"sim diff":    "covey sim diff runs/first-1 runs/first-2",
-	"sim explore": "covey sim explore --members 3 --lose 1",
+	"sim explore": "covey sim explore --members 3 --race removal --lose 1 --crash 1",
 	"sim lint":    "covey sim lint first.star",
 	"sim new":     "covey sim new first.star",
 	"sim replay":  "covey sim replay runs/split-brain-1 --web",
