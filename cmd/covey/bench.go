@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +30,9 @@ func (a *app) benchThesis() *cobra.Command {
 		}
 		if !a.json {
 			o.Progress = a.out
+		}
+		if err := bench.Claim(out); err != nil {
+			return err
 		}
 		began := time.Now()
 		t, err := bench.Run(cmd.Context(), o)
@@ -70,6 +74,9 @@ func (a *app) benchNode() *cobra.Command {
 		}
 		if !a.json {
 			o.Progress = a.out
+		}
+		if err := os.MkdirAll(out, 0o755); err != nil { // now, not after minutes
+			return err
 		}
 		r, err := nodes.Run(cmd.Context(), o)
 		if err != nil {

@@ -23,7 +23,7 @@ func (a *app) contactCommand() *cobra.Command {
 	c := noun("contact", "People you know",
 		a.contactInvite(), a.contactAdd(), ls, a.contactShow(),
 		accept("accept CONTACT", "Let somebody who asks be a contact", "%s is a contact now.", true),
-		accept("refuse CONTACT", "Do not", "%s was refused.", false),
+		accept("refuse CONTACT", "Do not let somebody who asks be a contact", "%s was refused.", false),
 		a.contactVerify(), a.contactBlock(), a.contactRename(), a.contactForget(),
 	)
 	return c
@@ -55,6 +55,9 @@ func (a *app) contactInvite() *cobra.Command {
 				return err
 			}
 			return a.show(struct{}{}, func(w io.Writer) { fmt.Fprintln(w, "The link no longer works.") })
+		}
+		if in.Uses < 1 {
+			return api.NewError(api.CodeUsage, "A link works once at least.", "")
 		}
 		var err error
 		if in.TTLSeconds, err = seconds(ttl); err != nil {
@@ -182,7 +185,7 @@ func (a *app) contacts(cmd *cobra.Command) error {
 }
 
 func (a *app) contactShow() *cobra.Command {
-	return verb("show CONTACT", "One of them", 1, 1, func(cmd *cobra.Command, args []string) error {
+	return verb("show CONTACT", "One of the people you know", 1, 1, func(cmd *cobra.Command, args []string) error {
 		k, err := a.client().Contact(cmd.Context(), args[0])
 		if err != nil {
 			return err

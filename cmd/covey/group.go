@@ -131,7 +131,7 @@ func members(w io.Writer, roster []api.Member) {
 }
 
 func (a *app) groupMembers() *cobra.Command {
-	return verb("members GROUP", "Who is in it", 1, 1, func(cmd *cobra.Command, args []string) error {
+	return verb("members GROUP", "Who is in a group", 1, 1, func(cmd *cobra.Command, args []string) error {
 		g, err := a.client().Group(cmd.Context(), args[0])
 		if err != nil {
 			return err
@@ -202,7 +202,7 @@ func (a *app) untilDone(ctx context.Context, op api.Operation, want string, time
 }
 
 func (a *app) groupInvite() *cobra.Command {
-	return a.change("invite GROUP CONTACT", "Bring somebody in", 2, 2, "Invited.", func(ctx context.Context, args []string) (api.Operation, error) {
+	return a.change("invite GROUP CONTACT", "Bring somebody into a group", 2, 2, "Invited.", func(ctx context.Context, args []string) (api.Operation, error) {
 		return a.client().Invite(ctx, args[0], args[1])
 	})
 }
@@ -220,7 +220,7 @@ func (a *app) groupAccept() *cobra.Command {
 }
 
 func (a *app) groupDecline() *cobra.Command {
-	return verb("decline INVITATION", "Do not join", 1, 1, func(cmd *cobra.Command, args []string) error {
+	return verb("decline INVITATION", "Do not join a group that you are invited to", 1, 1, func(cmd *cobra.Command, args []string) error {
 		if err := a.client().Decline(cmd.Context(), args[0]); err != nil {
 			return err
 		}
@@ -229,37 +229,37 @@ func (a *app) groupDecline() *cobra.Command {
 }
 
 func (a *app) groupRemove() *cobra.Command {
-	return a.change("remove GROUP MEMBER", "Take somebody out", 2, 2, "Removed.", func(ctx context.Context, args []string) (api.Operation, error) {
+	return a.change("remove GROUP MEMBER", "Take somebody out of a group", 2, 2, "Removed.", func(ctx context.Context, args []string) (api.Operation, error) {
 		return a.client().Remove(ctx, args[0], args[1])
 	})
 }
 
 func (a *app) groupLeave() *cobra.Command {
-	return a.change("leave GROUP", "Go", 1, 1, "Left.", func(ctx context.Context, args []string) (api.Operation, error) {
+	return a.change("leave GROUP", "Leave a group", 1, 1, "Left.", func(ctx context.Context, args []string) (api.Operation, error) {
 		return a.client().Leave(ctx, args[0])
 	})
 }
 
 func (a *app) groupRole() *cobra.Command {
-	return a.change("role GROUP MEMBER member|admin|owner", "Say what somebody may do", 3, 3, "Changed.", func(ctx context.Context, args []string) (api.Operation, error) {
+	return a.change("role GROUP MEMBER member|admin|owner", "Say what somebody may do in a group", 3, 3, "Changed.", func(ctx context.Context, args []string) (api.Operation, error) {
 		return a.client().SetRole(ctx, args[0], args[1], api.Role(args[2]))
 	})
 }
 
 func (a *app) groupRename() *cobra.Command {
-	return a.change("rename GROUP NAME", "Call it something else", 2, 2, "Renamed.", func(ctx context.Context, args []string) (api.Operation, error) {
+	return a.change("rename GROUP NAME", "Call a group something else", 2, 2, "Renamed.", func(ctx context.Context, args []string) (api.Operation, error) {
 		return a.client().ChangeGroup(ctx, args[0], api.GroupChange{Name: &args[1]})
 	})
 }
 
 func (a *app) groupRotate() *cobra.Command {
-	return a.change("rotate GROUP", "Renew your keys in it", 1, 1, "Renewed.", func(ctx context.Context, args []string) (api.Operation, error) {
+	return a.change("rotate GROUP", "Renew your keys in a group", 1, 1, "Renewed.", func(ctx context.Context, args []string) (api.Operation, error) {
 		return a.client().Rotate(ctx, args[0])
 	})
 }
 
 func (a *app) groupEpochs() *cobra.Command {
-	return verb("epochs GROUP", "Its recent history, forks and all", 1, 1, func(cmd *cobra.Command, args []string) error {
+	return verb("epochs GROUP", "Recent history of a group, forks and all", 1, 1, func(cmd *cobra.Command, args []string) error {
 		e, err := a.client().Epochs(cmd.Context(), args[0])
 		if err != nil {
 			return err
@@ -269,7 +269,7 @@ func (a *app) groupEpochs() *cobra.Command {
 }
 
 func (a *app) groupWhy() *cobra.Command {
-	return verb("why GROUP [MEMBER|EPOCH|MESSAGE]", "Why it is as it is", 1, 2, func(cmd *cobra.Command, args []string) error {
+	return verb("why GROUP [MEMBER|EPOCH|MESSAGE]", "Why a group, or something in it, is as it is", 1, 2, func(cmd *cobra.Command, args []string) error {
 		w, err := a.client().Why(cmd.Context(), args[0], first(args[1:]))
 		if err != nil {
 			return err
@@ -293,7 +293,7 @@ func (a *app) groupWhy() *cobra.Command {
 
 func (a *app) groupRepair() *cobra.Command {
 	dry := false
-	c := verb("repair GROUP", "Fetch what is missing", 1, 1, func(cmd *cobra.Command, args []string) error {
+	c := verb("repair GROUP", "Fetch what a group lacks here", 1, 1, func(cmd *cobra.Command, args []string) error {
 		r, err := a.client().Repair(cmd.Context(), args[0], dry)
 		if err != nil {
 			return err

@@ -137,6 +137,8 @@ func named(err error) *api.Error {
 func fileError(at *fs.PathError) *api.Error {
 	path := tui.Line(at.Path)
 	switch {
+	case errors.Is(at, fs.ErrNotExist) && at.Op == "mkdir":
+		return api.NewError(api.CodeDenied, "The system does not let covey make the folder "+path+".", "Use a place that is yours to write to.")
 	case errors.Is(at, fs.ErrNotExist):
 		return api.NewError(api.CodeNotFound, "There is no file or folder "+path+".", "Look at the path once more.")
 	case errors.Is(at, fs.ErrPermission), errors.Is(at, syscall.EROFS):

@@ -108,6 +108,9 @@ func (o *simOptions) load(path string) (*scenario.File, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, api.NewError(api.CodeNotFound, "There is no file "+path+".", "`covey sim new "+path+"` makes one; testnet/scenarios holds a library.")
 	}
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fileError(at)
+	}
 	if err != nil {
 		return nil, api.NewError(api.CodeUsage, err.Error(), "`covey sim lint "+path+"` checks it without running it.")
 	}
@@ -414,7 +417,10 @@ func (a *app) simLint() *cobra.Command {
 	return verb("lint FILE.star…", "Check scenarios without running them", 1, -1, func(cmd *cobra.Command, args []string) error {
 		wrong := []string{}
 		for _, path := range args {
-			if _, err := scenario.Load(path); err != nil {
+			_, err := scenario.Load(path)
+			if at, ok := errors.AsType[*fs.PathError](err); ok {
+				wrong = append(wrong, fileError(at).Message)
+			} else if err != nil {
 				wrong = append(wrong, err.Error())
 			}
 		}

@@ -187,7 +187,7 @@ func init() {
 		case status >= 500:
 			code = CodeInternal
 		}
-		return NewError(code, "That cannot be taken: "+strings.Join(parts, "; ")+".", "GET /openapi.json on the socket tells scripts what fits.")
+		return NewError(code, "That cannot be taken: "+strings.Join(parts, "; ")+".", "")
 	}
 }
 

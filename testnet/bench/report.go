@@ -37,7 +37,7 @@ type Manifest struct {
 // index.html with all of it, and manifest.json. The folder must be new or
 // empty, or hold an earlier report.
 func (t *Thesis) Write(dir string, o Options, began time.Time) error {
-	if err := claim(dir); err != nil {
+	if err := Claim(dir); err != nil {
 		return err
 	}
 	m := Manifest{
@@ -67,7 +67,9 @@ func (t *Thesis) Write(dir string, o Options, began time.Time) error {
 }
 
 // claim makes the folder, and refuses one that holds something else.
-func claim(dir string) error {
+// Claim makes the folder of a report, or takes one that is empty or an earlier
+// report's: before the work, which is minutes.
+func Claim(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
