@@ -58,15 +58,19 @@ func (p *terminal) up() {
 // types says lines, each with what answers it.
 func (p *terminal) types(line string) { fmt.Fprintln(p.in, line) }
 
+func (p *terminal) text() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen.String()
+}
+
 // sees waits for text and returns what the expression's group is.
 func (p *terminal) sees(expr string) string {
 	p.t.Helper()
 	re := regexp.MustCompile("(?m)" + expr)
 	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		p.mu.Lock()
-		text := p.seen.String()
+		text := p.text()
 		m := re.FindStringSubmatch(text)
-		p.mu.Unlock()
 		if m != nil {
 			return m[len(m)-1]
 		}
@@ -127,7 +131,10 @@ func TestTwoTerminals(t *testing.T) {
 	alice.sees("bob is verified")
 
 	alice.types("/new lab")
-	alice.sees("lab")
+	alice.sees("You have founded lab")
+	if said := alice.text(); strings.Contains(said, "names nothing") {
+		t.Errorf("alice is told of a group that is not open:\n%s", said)
+	}
 	alice.types("/invite bob")
 	bob.sees("You are in lab")
 	bob.types("/open lab")

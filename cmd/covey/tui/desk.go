@@ -187,6 +187,9 @@ func happened(ctx context.Context, c *api.Client, group string, p api.Page) (not
 
 // detail reads the open group again.
 func (d *desk) detail() job {
+	if d.open.ID == "" {
+		return nil
+	}
 	c, id := d.client, d.open.ID
 	return func(ctx context.Context) apply {
 		g, err := c.Group(ctx, id)
