@@ -109,28 +109,7 @@ func Start(c Config) (_ *Directory, err error) {
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	rows := namespace.Wrap(c.Store, ds.NewKey("/dht"))
 	valid := libp2precord.NamespacedValidator{record.Namespace: validator{d}}
-	mode := dht.ModeAutoServer
-	switch {
-	case c.Client:
-		mode = dht.ModeClient
-	case c.Server:
-		mode = dht.ModeServer
-	}
-	d.dht, err = dht.New(c.Host,
-		dht.ProtocolPrefix(protocol.ID("/covey/"+c.Network)),
-		dht.Validator(valid),
-		dht.Datastore(rows),
-		dht.Mode(mode),
-		dht.BucketSize(bucketSize),
-		dht.Concurrency(concurrency),
-		// The library would walk through the network anew for each of the first
-		// ten peers that come, and check all others again: loop does it once.
-		dht.DisableAutoRefresh(),
-		dht.LookupCheckConcurrency(checksAtOnce),
-		dht.MaxRecordAge(recordAge),
-		dht.BootstrapPeersFunc(d.beginWith),
-	)
-	if err != nil {
+	if d.dht, err = dht.New(c.Host, d.options(rows, valid)...); err != nil {
 		d.stop()
 		return nil, fmt.Errorf("start the DHT: %w", err)
 	}
@@ -147,6 +126,30 @@ func Start(c Config) (_ *Directory, err error) {
 	c.Streams.Serve(freshProtocol, freshRequest, d.answerFresh)
 	d.done.Go(func() { d.loop(bus) })
 	return d, nil
+}
+
+func (d *Directory) options(rows ds.Batching, valid libp2precord.Validator) []dht.Option {
+	mode := dht.ModeAutoServer
+	switch {
+	case d.config.Client:
+		mode = dht.ModeClient
+	case d.config.Server:
+		mode = dht.ModeServer
+	}
+	return []dht.Option{
+		dht.ProtocolPrefix(protocol.ID("/covey/" + d.config.Network)),
+		dht.Validator(valid),
+		dht.Datastore(rows),
+		dht.Mode(mode),
+		dht.BucketSize(bucketSize),
+		dht.Concurrency(concurrency),
+		// The library would walk through the network anew for each of the first
+		// ten peers that come, and check all others again: loop does it once.
+		dht.DisableAutoRefresh(),
+		dht.LookupCheckConcurrency(checksAtOnce),
+		dht.MaxRecordAge(recordAge),
+		dht.BootstrapPeersFunc(d.beginWith),
+	}
 }
 
 // Close ends everything that runs and waits for it.
@@ -194,29 +197,35 @@ func (d *Directory) rest() time.Duration {
 	return Jitter(calm + time.Duration(len(d.config.Host.Network().Peers()))*calmEach)
 }
 
+// round is what the loop knows from one look to the next.
+type round struct {
+	known            int // peers in the routing table when all was last put
+	saved, refreshed time.Time
+	began, met       time.Time // met is when a peer came last
+	quiet            *time.Timer
+	resting          bool // nothing is put before the network around is calm
+}
+
 // loop does whatever is due, one thing after another.
 func (d *Directory) loop(bus event.Subscription) {
 	defer bus.Close()
 	tick := time.NewTicker(lookAround)
 	defer tick.Stop()
-	var soon *time.Timer // runs while events come
-	var soonC <-chan time.Time
-	known, saved, refreshed := 0, time.Now(), time.Now()
-	began, met := time.Now(), time.Time{} // a peer came last
-	quiet := time.NewTimer(d.rest())
-	defer quiet.Stop()
-	resting := false
+	now := time.Now()
+	r := round{saved: now, refreshed: now, began: now, quiet: time.NewTimer(d.rest())}
+	defer r.quiet.Stop()
+	var soon <-chan time.Time // runs while events come
 	for {
 		select {
-		case <-quiet.C:
-			if time.Since(met) < calm/2 && time.Since(began) < calmMost {
-				quiet.Reset(d.rest())
-				continue
-			}
-			resting = true
-			close(d.calm)
 		case <-d.ctx.Done():
 			return
+		case <-r.quiet.C:
+			if time.Since(r.met) < calm/2 && time.Since(r.began) < calmMost {
+				r.quiet.Reset(d.rest())
+				continue
+			}
+			r.resting = true
+			close(d.calm)
 		case e, ok := <-bus.Out():
 			if !ok {
 				return
@@ -225,40 +234,43 @@ func (d *Directory) loop(bus event.Subscription) {
 			case event.EvtLocalAddressesUpdated:
 				d.dueNow()
 			case event.EvtPeerIdentificationCompleted:
-				met = time.Now()
+				r.met = time.Now()
 			}
 			if soon == nil {
-				soon = time.NewTimer(settle)
-				soonC = soon.C
+				soon = time.After(settle)
 			}
 			continue
-		case <-soonC:
-			soon, soonC = nil, nil
+		case <-soon:
+			soon = nil
 		case <-d.nudge:
 		case <-tick.C:
 		}
-		if !resting {
-			continue
+		if r.resting {
+			d.look(&r)
 		}
-		// The closest peers are others once the network has doubled.
-		switch n := d.dht.RoutingTable().Size(); {
-		case n == 0:
-			known = 0
-		case known == 0 || n >= 2*known:
-			known, refreshed = n, time.Time{}
-			d.dueNow()
-		}
-		if time.Since(refreshed) >= refreshEvery {
-			refreshed = time.Now()
-			d.dht.RefreshRoutingTable()
-		}
-		d.publishDue()
-		d.keepDue()
-		d.meetDue()
-		if time.Since(saved) >= saveEvery {
-			saved = time.Now()
-			d.savePeers()
-		}
+	}
+}
+
+// look does what is due now.
+func (d *Directory) look(r *round) {
+	// The closest peers are others once the network has doubled.
+	switch n := d.dht.RoutingTable().Size(); {
+	case n == 0:
+		r.known = 0
+	case r.known == 0 || n >= 2*r.known:
+		r.known, r.refreshed = n, time.Time{}
+		d.dueNow()
+	}
+	if time.Since(r.refreshed) >= refreshEvery {
+		r.refreshed = time.Now()
+		d.dht.RefreshRoutingTable()
+	}
+	d.publishDue()
+	d.keepDue()
+	d.meetDue()
+	if time.Since(r.saved) >= saveEvery {
+		r.saved = time.Now()
+		d.savePeers()
 	}
 }
 
