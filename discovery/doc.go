@@ -20,8 +20,8 @@
 // # Walk
 //
 // publish.go: a bundle is signed for each slot, stored here, sent to the closest
-// peers of each key, and asked back. directory.go's loop does so again every few
-// hours, and when addresses change or the network grows; it begins once no more
+// peers of each key, and asked back. directory.go's loop does so again twice a
+// day, and when addresses change or the network grows; it begins once no more
 // peers come (Calm), and looks the routing table over then, as the library would
 // for each of the first that come. find.go: a bundle is
 // looked for in all slots at once, the newest valid one wins. fresh.go: its owner

@@ -119,8 +119,8 @@
 // more at every size. Between two nodes nearly all the rest is two synced writes
 // one after the other, before the message is published and before it is shown,
 // and 0.3 ms of engine. In one process of thirty the two cores are the limit: a
-// message cost about 73 ms of CPU in all of them together on a busy machine. Some two fifths of it
-// went away where receipts were left out: eight a second of all members together,
-// each gossiped to all and logged by all. To send them to the author alone, while
-// it can be reached, would end that, and is not done.
+// message cost about 73 ms of CPU in all of them together on a busy machine. Some
+// two fifths of it went away where receipts were left out: eight a second of all
+// members together, each gossiped to all and logged by all. To send them to the
+// author alone, while it can be reached, would end that, and is not done.
 package node

@@ -25,7 +25,7 @@ const (
 	gossipRate  = 5000
 	gossipBurst = 10000
 	// maxHeard bounds the topics remembered of one peer: each group has at most
-	// two, and few people are in a hundred groups. maxTopicName is their length.
+	// three, and few people are in eighty groups. maxTopicName is their length.
 	maxHeard     = 256
 	maxTopicName = 128
 

@@ -36,8 +36,8 @@
 //
 // Receive a commit (inbox.go, epoch.go, header.go): the tag names the parent; the
 // parent opens it; the parent's policy judges it; its author's signed header says
-// the same; the child is entered; the rule is told. A commit of mine comes the same way with its child in hand: there is no
-// second route.
+// the same; the child is entered; the rule is told. A commit of mine comes the same
+// way with its child in hand: there is no second route.
 //
 // Two commits at once (vote.go, move.go): both become children of one epoch.
 // When the head has been quiet for a second this device votes for it; votes
