@@ -191,9 +191,10 @@
 // candidate.go is what the rule is told; rank.go, weight.go and vote.go are the
 // rule; head.go follows it; tree.go is the tree; chain.go takes things in,
 // crowd.go turns away, parking.go keeps what came early, prune.go lets go,
-// evidence.go convicts, describe.go draws, rule.go is the place where measurements
-// put another rule. In the tests, cases_test.go is the rule in pictures and
-// reference_test.go the rule again, slowly. By default 60,000 random trees are
-// compared with it; -trees=1000000 does a million. -mutate changes the code in
-// some eighty ways, one at a time, and sees the tests fail.
+// evidence.go convicts, life.go traces, snapshot.go is all a chain was told,
+// describe.go draws, params.go has the protocol's numbers, rule.go is the place
+// where measurements put another rule. In the tests, cases_test.go is the rule
+// in pictures and reference_test.go the rule again, slowly. By default 60,000
+// random trees are compared with it; -trees=1000000 does a million. -mutate
+// changes the code in some eighty ways, one at a time, and sees the tests fail.
 package consensus

@@ -2,9 +2,8 @@ package consensus
 
 import "slices"
 
-// Snapshot is all that a Chain was told and has not let go: what a member
-// saves, and what a joiner is given to decide as the others do. Restoring it
-// gives the same answers to the same questions.
+// Snapshot is all that a Chain was told and has not let go. Restoring it gives the
+// same answers to the same questions.
 type Snapshot struct {
 	Root       Epoch
 	Genesis    EpochID

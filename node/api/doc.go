@@ -5,8 +5,9 @@
 // speaks HTTP and JSON, over the node's Unix socket (socket.go) or over a
 // loopback port. The Server (server.go) answers from one static table of
 // routes (routes.go), each route naming who may call it (auth.go), and hands
-// the call to a Backend (backend.go), which package node implements. Types are
-// in types.go, the event log in event.go, errors in errors.go.
+// the call to a Backend (backend.go), which node/backend implements. Types are
+// in types.go, the event log in event.go and stream.go, errors in errors.go;
+// idempotency.go answers again what was asked twice.
 //
 // # One log
 //
@@ -39,11 +40,10 @@
 //
 // On the Unix socket (mode 0600, in a directory of mode 0700, and on Linux by
 // what the kernel says of the caller) the caller is the owner of the node and may
-// do everything. On loopback, or when an
-// Authorization header is sent, the caller is the holder of a bearer token,
-// scoped to groups and to reading or sending, which expires. There is no token
-// for administration. Health, readiness, metrics and profiles are served on
-// the socket only.
+// do everything. On loopback, or when an Authorization header is sent, the caller
+// is the holder of a bearer token, scoped to groups and to reading or sending,
+// which expires. There is no token for administration. Health, readiness, metrics
+// and profiles are served on the socket only.
 //
 // # What it costs not to have
 //

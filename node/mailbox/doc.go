@@ -14,7 +14,8 @@
 // for each item by some work, and more the fuller the holder is. holder.go: what
 // they check, in order of cost. poll.go: the recipient asks holders of the slots
 // of the past days, delivers what it has not seen, and has each item deleted by
-// a signed acknowledgement.
+// a signed acknowledgement. box.go is what both sides need, shelf.go what a holder
+// keeps.
 //
 // # On the wire
 //

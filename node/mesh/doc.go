@@ -8,7 +8,9 @@
 // Walk: host.go builds a libp2p host; keeper.go keeps it connected to known
 // peers; answer.go asks for signs of life, and says how far away a peer is;
 // gossip.go runs topics; stream.go carries frames between two peers and answers
-// requests; trace.go counts what is dropped; address.go and port.go read addresses.
+// requests; stale.go has a peer that connects anew prove its older connections;
+// trace.go counts what is dropped, traffic.go the bytes; address.go and port.go
+// read addresses.
 //
 // # What outsiders see
 //

@@ -65,9 +65,11 @@
 // of what was said since.
 //
 // Read in this order: event.go, effect.go, session.go, envelope.go, inbox.go,
-// epoch.go, header.go, policy.go, intent.go, commit.go, renew.go, vouch.go, vote.go,
-// crowd.go, proof.go, agree.go, move.go, outbox.go, guard.go, receipt.go, run.go,
-// read.go, retain.go, heal.go, engine.go.
+// epoch.go, header.go, policy.go, intent.go, commit.go, plan.go, renew.go, vouch.go,
+// vote.go, crowd.go, proof.go, agree.go, move.go, outbox.go, guard.go, receipt.go,
+// run.go, read.go, retain.go, trim.go, heal.go, engine.go. For faces there are
+// content.go, notice.go, view.go and why.go; for the disk row.go, delta.go and
+// load.go.
 //
 // # What others see
 //

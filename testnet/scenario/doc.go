@@ -26,6 +26,7 @@
 // load.go reads a file and finds META and main. run.go makes a stage, calls
 // main, lets time pass until META's until, and gathers the outcome. world.go is
 // w, node.go the nodes and groups, words.go the values a script makes of
-// them: changes, distributions. check.go holds never and eventually, measure.go
-// the measures. sweep.go runs a file many times.
+// them: changes, distributions. check.go holds never, eventually and the measures.
+// sweep.go runs a file many times, compare.go puts the runs side by side, shrink.go
+// finds the least that still fails, record.go writes a file of what was done by hand.
 package scenario

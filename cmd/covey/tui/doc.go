@@ -14,9 +14,9 @@
 //
 // # Walk
 //
-// desk.go holds what the face knows and changes it by events; command.go is
-// the table of what can be done; tui.go turns keys into jobs and the results
-// of jobs into the desk; view.go draws the desk; plain.go prints it. A job runs
-// off the loop and returns an apply, which runs on it: the desk has one owner
-// and needs no lock.
+// desk.go holds what the face knows and changes it by events; command.go is the
+// table of what can be done, with device.go for one's own devices; tui.go turns keys
+// into jobs and the results of jobs into the desk; view.go draws the desk; plain.go
+// prints it. A job runs off the loop and returns an apply, which runs on it: the
+// desk has one owner and needs no lock.
 package tui
