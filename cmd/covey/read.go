@@ -112,24 +112,21 @@ func (a *app) tailCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var page api.Page
 		last := g.Seq
 		if lines > 0 { // a limit of 0 would be the usual one
-			if page, err = a.client().Messages(ctx, g.ID, api.MessageQuery{Limit: lines}); err != nil {
+			page, err := a.client().Messages(ctx, g.ID, api.MessageQuery{Limit: lines})
+			if err != nil {
 				return err
 			}
-		}
-		for _, m := range page.Messages {
-			if err := a.line(m); err != nil {
+			if err := a.tell(ctx, g.ID, page.Messages, mark); err != nil {
 				return err
 			}
-			last = m.Seq
+			if n := len(page.Messages); n > 0 {
+				last = page.Messages[n-1].Seq
+			}
 		}
-		if mark {
-			err = a.markRead(ctx, g.ID, page.Messages)
-		}
-		if err != nil || !follow {
-			return err
+		if !follow {
+			return nil
 		}
 		for e, err := range a.client().Watch(ctx, api.WatchOptions{From: status.Cursor, Types: []api.EventType{api.EventMessage}, Group: g.ID}) {
 			if err != nil {
@@ -138,13 +135,8 @@ func (a *app) tailCommand() *cobra.Command {
 			if e.Message == nil || e.Message.Seq <= last {
 				continue
 			}
-			if err := a.line(*e.Message); err != nil {
+			if err := a.tell(ctx, g.ID, []api.Message{*e.Message}, mark); err != nil {
 				return err
-			}
-			if mark {
-				if err := a.markRead(ctx, g.ID, []api.Message{*e.Message}); err != nil {
-					return err
-				}
 			}
 		}
 		return ctx.Err()
@@ -153,6 +145,19 @@ func (a *app) tailCommand() *cobra.Command {
 	c.Flags().BoolVar(&mark, "mark", false, "mark them as read, and with read-receipts on let their authors know")
 	c.Flags().IntVarP(&lines, "lines", "n", 10, "how many")
 	return c
+}
+
+// tell writes messages, and marks them as read where that is wanted.
+func (a *app) tell(ctx context.Context, group string, messages []api.Message, mark bool) error {
+	for _, m := range messages {
+		if err := a.line(m); err != nil {
+			return err
+		}
+	}
+	if !mark {
+		return nil
+	}
+	return a.markRead(ctx, group, messages)
 }
 
 // line writes one message: a line, or a JSON object.

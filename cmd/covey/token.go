@@ -13,9 +13,19 @@ import (
 )
 
 func (a *app) tokenCommand() *cobra.Command {
+	revoke := verb("revoke TOKEN", "End a token", 1, 1, func(cmd *cobra.Command, args []string) error {
+		if err := a.client().RevokeToken(cmd.Context(), args[0]); err != nil {
+			return err
+		}
+		return a.show(struct{}{}, func(w io.Writer) { fmt.Fprintln(w, "Revoked.") })
+	})
+	return noun("token", "Tokens that let bots in", a.tokenMint(), a.tokenList(), revoke)
+}
+
+func (a *app) tokenMint() *cobra.Command {
 	var in api.NewToken
 	var ttl time.Duration
-	mint := verb("mint", "Make a token for a bot", 0, 0, func(cmd *cobra.Command, _ []string) error {
+	c := verb("mint", "Make a token for a bot", 0, 0, func(cmd *cobra.Command, _ []string) error {
 		if len(in.Scopes) == 0 {
 			return api.NewError(api.CodeUsage, "A token needs a scope.", "Say --scope GROUP:read, --scope GROUP:send, or both.")
 		}
@@ -32,10 +42,14 @@ func (a *app) tokenCommand() *cobra.Command {
 			fmt.Fprintf(w, "Send it as `Authorization: Bearer …`. It is shown this once and ends %s.\n", t.Expires.Local().Format("Mon 2 Jan 15:04"))
 		})
 	})
-	mint.Flags().StringSliceVar(&in.Scopes, "scope", nil, "GROUP:read or GROUP:send; * is every group")
-	mint.Flags().DurationVar(&ttl, "ttl", time.Hour, "how long it works")
-	mint.Flags().StringVar(&in.Note, "note", "", "what it is for")
-	ls := verb("ls", "Tokens that work", 0, 0, func(cmd *cobra.Command, _ []string) error {
+	c.Flags().StringSliceVar(&in.Scopes, "scope", nil, "GROUP:read or GROUP:send; * is every group")
+	c.Flags().DurationVar(&ttl, "ttl", time.Hour, "how long it works")
+	c.Flags().StringVar(&in.Note, "note", "", "what it is for")
+	return c
+}
+
+func (a *app) tokenList() *cobra.Command {
+	return verb("ls", "Tokens that work", 0, 0, func(cmd *cobra.Command, _ []string) error {
 		all, err := a.client().Tokens(cmd.Context())
 		if err != nil {
 			return err
@@ -57,13 +71,6 @@ func (a *app) tokenCommand() *cobra.Command {
 			table(w, []string{"token", "note", "scopes", "until"}, rows)
 		})
 	})
-	revoke := verb("revoke TOKEN", "End a token", 1, 1, func(cmd *cobra.Command, args []string) error {
-		if err := a.client().RevokeToken(cmd.Context(), args[0]); err != nil {
-			return err
-		}
-		return a.show(struct{}{}, func(w io.Writer) { fmt.Fprintln(w, "Revoked.") })
-	})
-	return noun("token", "Tokens that let bots in", mint, ls, revoke)
 }
 
 // groupNamed are the names of groups by id.

@@ -340,49 +340,51 @@ func (b *Backend) Messages(ctx context.Context, ref string, q api.MessageQuery) 
 	if err != nil {
 		return api.Page{}, err
 	}
-	limit := q.Limit
-	if limit <= 0 {
-		limit = api.DefaultPage
-	}
-	limit = min(limit, api.MaxPage)
-	after, back := q.After, false
-	switch {
-	case q.Unread:
-		after = max(after, v.Read)
-	case q.After == 0 && q.Since.IsZero():
-		back = true
-	}
 	page := api.Page{Messages: []api.Message{}, Last: v.History}
 	if v.History > 0 {
 		page.First = 1
 	}
-	from := after + 1
-	if back {
-		from = q.Before
+	found, more, err := pageOf(g, q, v.Read)
+	if err != nil {
+		return api.Page{}, node.StorageError(err)
 	}
-	var found []session.History
+	page.More = more
+	for _, h := range found {
+		page.Messages = append(page.Messages, g.Message(h))
+	}
+	return page, nil
+}
+
+// pageOf reads the history rows that a query asks for, oldest first, and says
+// whether there are more: from a place on, or else the latest.
+func pageOf(g *node.Group, q api.MessageQuery, read uint64) (found []session.History, more bool, err error) {
+	limit := min(cmp.Or(max(q.Limit, 0), api.DefaultPage), api.MaxPage)
+	from, back := q.After+1, false
+	switch {
+	case q.Unread:
+		from = max(q.After, read) + 1
+	case q.After == 0 && q.Since.IsZero():
+		from, back = q.Before, true
+	}
 	for h, err := range g.Histories(from, back) {
 		switch {
 		case err != nil:
-			return api.Page{}, node.StorageError(err)
+			return nil, false, err
 		case !back && (q.Before != 0 && h.Seq >= q.Before || time.UnixMilli(int64(h.At)).Before(q.Since)):
 			continue
 		case len(found) == limit:
-			page.More = true
+			more = true
 		default:
 			found = append(found, h)
 		}
-		if page.More {
+		if more {
 			break
 		}
 	}
 	if back {
 		slices.Reverse(found)
 	}
-	for _, h := range found {
-		page.Messages = append(page.Messages, g.Message(h))
-	}
-	return page, nil
+	return found, more, nil
 }
 
 func (b *Backend) Send(ctx context.Context, key api.Key, ref string, in api.NewMessage) (api.Sent, error) {
