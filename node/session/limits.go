@@ -159,11 +159,11 @@ const (
 	receiptWait  = 250
 	receiptShare = 125
 	maxReceipts  = 512
-	// maxRun is how many receipts are in one run, and how many messages they name
-	// (run.go). Each says all again, so long runs are few envelopes kept and many
-	// bytes sent. shortName is how much of a message's name a receipt gives: it is looked for
+	// maxRun is how many receipts are in one run, a power of two, and how many
+	// messages they name in all (run.go): the last of a run of sixty-four is half a
+	// kilobyte longer than the first, and stands for all. shortName is how much of a message's name a receipt gives: it is looked for
 	// among what its author has out, where 64 bits meet by chance never.
-	maxRun    = 32
+	maxRun    = 64
 	shortName = 8
 	// sayAgain is how long receipts of a message that somebody seems to have
 	// missed are waited for at least: some round trips around the world.

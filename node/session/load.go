@@ -176,7 +176,7 @@ func (s *Session) loadLog(l *loader) {
 		l.id(key, id[:])
 		l.id(key[:max(0, len(key)-1-2*len(id))], r[:])
 		l.read(key, &place)
-		s.runs[r] = latest{place, append(s.runs[r].ids, id)}
+		s.runs[r] = append(s.runs[r], placed{place, id})
 	})
 	l.each("stance/", func(key string) {
 		var d Device

@@ -16,15 +16,13 @@ import "slices"
 
 type receipt struct {
 	// Names are the beginnings of messages' names, shortName bytes of each: of
-	// all that are named in the run that this receipt is in (run.go).
+	// those that the receipts it stands for name, and of others (run.go).
 	Names []byte `cbor:"1,keyasint"`
 }
 
 // names is whether a receipt says that a message is there.
-func (r *receipt) names(id MessageID) bool { return hasName(r.Names, id) }
-
-func hasName(names []byte, id MessageID) bool {
-	for ; len(names) > 0; names = names[shortName:] {
+func (r *receipt) names(id MessageID) bool {
+	for names := r.Names; len(names) > 0; names = names[shortName:] {
 		if string(names[:shortName]) == string(id[:shortName]) {
 			return true
 		}

@@ -136,7 +136,7 @@ type Session struct {
 	receiptNext     Time               // none before
 	owing           bool               // owed has changed in this Step
 	said            said               // my receipts that the next one stands for
-	runs            map[run]latest     // of everybody's receipts in the log
+	runs            map[run][]placed   // of everybody's receipts in the log
 	mine            map[MessageID]bool // of mids
 	shown           memory[MessageID]  // what a person has read, and its author is told of
 	tellings        []*telling         // words whose authors have not answered, oldest first
@@ -208,7 +208,7 @@ func newSession(cfg Config, group GroupID, now Time) *Session {
 		own: map[EpochID]CommitID{}, wishes: map[IntentID]*wish{}, pool: map[IntentID]*pooled{},
 		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
 		lastVote: map[Account]consensus.Vote{}, stances: map[Device]stance{}, toldTurns: math.MaxUint64, voteRows: map[Account][]string{}, met: map[*Account]*mention{}, unopenable: map[CommitID]bool{}, headless: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, crowds: map[EpochID]*crowd{}, proofs: map[Account]*charge{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
-		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{}, mine: map[MessageID]bool{}, runs: map[run]latest{}, shown: newMemory[MessageID](maxShown), gone: map[Device]departure{},
+		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{}, mine: map[MessageID]bool{}, runs: map[run][]placed{}, shown: newMemory[MessageID](maxShown), gone: map[Device]departure{},
 		parked: newParking(), ahead: newAhead(), refused: newMemory[EnvelopeID](maxRefused), counts: Counts{},
 		meta: meta{Version: metaVersion, Group: group, Device: cfg.Self.Device, Renewed: now},
 	}
