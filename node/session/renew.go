@@ -16,7 +16,8 @@ func (s *Session) renewIfDue() {
 	if h == nil || h.epoch == nil || !s.active() || s.meta.Probation || s.alone() {
 		return
 	}
-	if s.now < s.meta.Renewed+s.renewAfter(h) && !s.crowded(h) {
+	young := s.now < s.meta.Renewed+renewEvery/2 || s.now < s.meta.Renewed+s.renewAfter(h)
+	if young && !s.crowded(h) {
 		return
 	}
 	s.renew()

@@ -356,6 +356,9 @@ func (s *Session) save(key string, value []byte, wrap EpochID) {
 	case "wish", "pool":
 		s.agenda = agenda{}
 	}
+	if s.fx.Save == nil {
+		s.fx.Save = make([]Row, 0, 8) // as many as an envelope takes
+	}
 	s.fx.Save = append(s.fx.Save, Row{Key: key, Value: value, Wrap: wrap})
 }
 

@@ -166,11 +166,14 @@ func (n *node) take(group string, ev session.Event) {
 
 // after performs effects when the computing that made them is done.
 func (n *node) after(s *seat, e session.Effects) {
-	took := s.eng.take()
-	if took == 0 {
+	if took := s.eng.take(); took > 0 {
+		n.performAfter(took, s, e)
+	} else {
 		s.perform(e)
-		return
 	}
+}
+
+func (n *node) performAfter(took time.Duration, s *seat, e session.Effects) {
 	n.busy = n.w.now + took
 	boot := n.boots
 	n.w.queue.push(n.busy, classWork, func() {
