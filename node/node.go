@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
@@ -81,8 +82,9 @@ type Node struct {
 	ops      *journal.Operations
 	errands  chan struct{} // a place per errand under way
 	meter    *meter
-	prints   sync.Map // session.Account → people.Fingerprint
-	greeting sync.Map // session.Device → true: a hello is under way
+	prints   sync.Map                // session.Account → people.Fingerprint
+	greeting sync.Map                // session.Device → true: a hello is under way
+	guide    atomic.Pointer[peer.ID] // who knew an address last (where.go)
 
 	mu     sync.RWMutex
 	groups map[session.GroupID]*Group

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -62,7 +63,8 @@ func (n *Node) share(a, b peer.ID) bool {
 }
 
 // find looks a peer's addresses up for the mesh, by asking connected members of
-// a group that it is in, then the DHT.
+// a group that it is in, then the DHT. Who knew the last is asked first: of those
+// a newcomer has met, its inviter knows all addresses and the others nearly none.
 func (n *Node) find(ctx context.Context, p peer.ID) (peer.AddrInfo, error) {
 	d, ok := mesh.PublicOf(p)
 	if !ok {
@@ -72,6 +74,11 @@ func (n *Node) find(ctx context.Context, p peer.ID) (peer.AddrInfo, error) {
 	connected := network.WithNoDial(ctx, "where") // else who has just gone is asked for by asking who has just gone
 	others := n.presence.connected()
 	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] }) // next time, ask others
+	if knew := n.guide.Load(); knew != nil {
+		if i := slices.Index(others, *knew); i > 0 {
+			others[0], others[i] = others[i], others[0]
+		}
+	}
 	for _, other := range others {
 		if other == p || !n.share(other, p) {
 			continue
@@ -88,6 +95,7 @@ func (n *Node) find(ctx context.Context, p peer.ID) (peer.AddrInfo, error) {
 			continue
 		}
 		if addrs := dialable(mesh.ReadAddresses(w.Addresses)); len(addrs) > 0 {
+			n.guide.Store(&other)
 			n.mesh.Host().Peerstore().AddAddrs(p, addrs, peerstore.RecentlyConnectedAddrTTL)
 			return peer.AddrInfo{ID: p, Addrs: addrs}, nil
 		}

@@ -62,7 +62,7 @@ const (
 	// together. The others wait for meetLater, until those who come together are in,
 	// and then each known peer adds meetEach to the wait before a further one is met:
 	// sixteen connections a second, over a group of any size.
-	meetAtOnce = 6
+	meetAtOnce = 4
 	meetLater  = 5 * time.Second
 	meetEach   = 60 * time.Millisecond
 	// yieldFor is how long the one of two peers with the higher id waits for the
