@@ -49,6 +49,10 @@ const (
 	// would give no other occasion.
 	helloAgain = time.Second
 	helloLast  = 8 * time.Second
+	// speaksFor is how long a member that said something is taken to be there where
+	// it is not connected: in that time all of a group of fifty meet, and then the
+	// connections tell.
+	speaksFor = 2 * time.Minute
 	// presenceQueue is the comings and goings that wait to be noted.
 	presenceQueue = 256
 )

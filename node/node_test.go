@@ -337,3 +337,48 @@ func TestReceiptsOfOthersShareAWrite(t *testing.T) {
 		}
 	})
 }
+
+// TestWhoSpeaksIsThere: in a group whose members are not all connected to each
+// other yet, everybody who came in is shown as there, by what they said; and who
+// crashed is not.
+func TestWhoSpeaksIsThere(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		names := []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy"}
+		w := newWorld(t, names...)
+		w.group("lab", names[0], names[1:]...)
+		there := func(name string) (online, connected int) {
+			g, err := w.api(name).Group(t.Context(), "lab")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range g.Roster {
+				if m.Online && !m.Me {
+					online++
+				}
+				if m.Path != "" {
+					connected++
+				}
+			}
+			return online, connected
+		}
+		time.Sleep(3 * time.Second)
+		unmet := 0
+		for _, name := range names {
+			online, connected := there(name)
+			if online != len(names)-1 {
+				t.Errorf("%s sees %d of %d", name, online, len(names)-1)
+			}
+			unmet += len(names) - 1 - connected
+		}
+		if unmet == 0 {
+			t.Error("all are connected: this shows nothing")
+		}
+		w.crash("judy")
+		time.Sleep(2 * time.Minute) // who had met it knows by then, and what it said to the others is old
+		for _, name := range names[:len(names)-1] {
+			if online, _ := there(name); online != len(names)-2 {
+				t.Errorf("%s sees %d of %d", name, online, len(names)-2)
+			}
+		}
+	})
+}

@@ -345,3 +345,10 @@ func (n *Node) LastSeen(devices []session.Device) (t time.Time) {
 	}
 	return t.UTC()
 }
+
+// Speaks reports that a member's device is there, whether it is connected to this
+// one or not: it said something lately, and its connection has not ended since.
+func (n *Node) Speaks(at session.Place) bool {
+	spoke := time.UnixMilli(int64(at.Spoke))
+	return time.Since(spoke) < speaksFor && spoke.After(n.LastSeen([]session.Device{at.Device}))
+}

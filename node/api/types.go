@@ -100,7 +100,7 @@ type Group struct {
 	Trouble string     `json:"trouble,omitempty" doc:"Where this node cannot take part: why, and what to do, in a sentence or two."`
 	Role    Role       `json:"role" doc:"My own."`
 	Members int        `json:"members" doc:"Accounts."`
-	Online  int        `json:"online" doc:"Accounts, other than mine, reachable now."`
+	Online  int        `json:"online" doc:"Accounts, other than mine, that are there now."`
 	Epoch   EpochRef   `json:"epoch"`
 	Agreed  int        `json:"agreed" doc:"Accounts whose latest vote is for this epoch, of Members."`
 	Rivals  int        `json:"rivals,omitempty" doc:"Other branches held beside the head."`
@@ -129,8 +129,8 @@ type Member struct {
 	Contact  bool      `json:"contact,omitempty"`
 	Verified bool      `json:"verified,omitempty"`
 	Blocked  bool      `json:"blocked,omitempty"`
-	Online   bool      `json:"online"`
-	Path     Path      `json:"path,omitempty"`
+	Online   bool      `json:"online" doc:"It is connected, or said something in the last minutes."`
+	Path     Path      `json:"path,omitempty" doc:"Only where it is connected."`
 	Agrees   bool      `json:"agrees" doc:"Its latest vote is for the head here."`
 	LastSeen time.Time `json:"last_seen,omitzero"`
 	Devices  []Device  `json:"devices"`

@@ -129,6 +129,7 @@ func (b *Backend) showMember(m session.Member) api.Member {
 		if path, up := n.Path(d.Device); up {
 			out.Online, out.Path = true, path
 		}
+		out.Online = out.Online || n.Speaks(d)
 	}
 	if out.Me {
 		out.Online = true

@@ -573,7 +573,7 @@ func (s *Session) turn(h *held) Time {
 		if slot >= slots[at] {
 			continue
 		}
-		if t, ok := s.lastHeard[h.roster.leaves[i].Device]; ok && s.now < t+onlineFor || s.now < s.woke+onlineFor {
+		if t, ok := s.lastHeard[h.roster.leaves[i].Device]; ok && s.now < t.last+onlineFor || s.now < s.woke+onlineFor {
 			online++
 		} else {
 			silent++

@@ -105,7 +105,7 @@ func (s *Session) describeRoster(b *strings.Builder, h *held) {
 		role := [...]string{"member", "admin", "owner"}[h.policy.roleOf(h.roster.account[i])]
 		heard := "not heard"
 		if t, ok := s.lastHeard[l.Device]; ok {
-			heard = fmt.Sprintf("heard %d s ago", (s.now-t)/1000)
+			heard = fmt.Sprintf("heard %d s ago", (s.now-t.last)/1000)
 		}
 		if l.Index == h.self {
 			heard = "this device"

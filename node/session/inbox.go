@@ -330,9 +330,18 @@ func (s *Session) accountOf(h *held, d Device) (Account, bool) {
 	return Account{}, false
 }
 
+// hearing is when a device last took part, by whatever came of it: a hint who is
+// online. And when that came by gossip, as it was said, and not in a log of what
+// was said earlier.
+type hearing struct{ last, live Time }
+
 // heard notes that a device took part just now.
 func (s *Session) heard(d Device, h *held) {
-	s.lastHeard[d] = s.now
+	at := hearing{s.now, s.lastHeard[d].live}
+	if s.live {
+		at.live = s.now
+	}
+	s.lastHeard[d] = at
 	if h != nil {
 		s.arrived(d, h.id)
 	}

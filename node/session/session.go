@@ -91,8 +91,9 @@ type Session struct {
 	refused   memory[EnvelopeID]
 	peers     map[Peer]*peer
 	asked     map[EnvelopeID]question
-	compared  Time            // when the first exchange was opened
-	lastHeard map[Device]Time // when a device last took part: a hint who is online
+	compared  Time // when the first exchange was opened
+	lastHeard map[Device]hearing
+	live      bool // what is taken in comes by gossip
 
 	own             map[EpochID]CommitID // by parent: never two commits of mine on one
 	wishes          map[IntentID]*wish
@@ -204,7 +205,7 @@ func newSession(cfg Config, group GroupID, now Time) *Session {
 		cfg: cfg, pace: cfg.Pace.orDefault(), group: group, wall: now, now: now, woke: now,
 		held: map[EpochID]*held{}, tags: map[Tag]EpochID{}, certs: map[certKey]Certificate{},
 		anchors: map[EpochID]*anchor{}, hints: map[[4]byte][]EpochID{},
-		log: map[EnvelopeID]logged{}, logSizes: map[uint32]int{}, unread: map[EnvelopeID]uint32{}, peers: map[Peer]*peer{}, asked: map[EnvelopeID]question{}, lastHeard: map[Device]Time{},
+		log: map[EnvelopeID]logged{}, logSizes: map[uint32]int{}, unread: map[EnvelopeID]uint32{}, peers: map[Peer]*peer{}, asked: map[EnvelopeID]question{}, lastHeard: map[Device]hearing{},
 		own: map[EpochID]CommitID{}, wishes: map[IntentID]*wish{}, pool: map[IntentID]*pooled{},
 		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
 		lastVote: map[Account]consensus.Vote{}, stances: map[Device]stance{}, toldTurns: math.MaxUint64, voteRows: map[Account][]string{}, met: map[*Account]*mention{}, unopenable: map[CommitID]bool{}, headless: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, crowds: map[EpochID]*crowd{}, proofs: map[Account]*charge{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
@@ -250,7 +251,9 @@ func (s *Session) Step(now Time, ev Event) Effects {
 	s.begin(now)
 	switch e := ev.(type) {
 	case Received:
+		s.live = true
 		s.receive(e.From, e.Envelope)
+		s.live = false
 	case Frame:
 		s.frame(e)
 	case PeerUp:

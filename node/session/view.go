@@ -92,6 +92,7 @@ type Member struct {
 type Place struct {
 	Device Device
 	Leaf   uint32
+	Spoke  Time // when it last said anything that came as it was said; 0: nothing since the start
 }
 
 // maxTopics bounds Topics: the newest, and two that members who lag behind may
@@ -152,7 +153,7 @@ func (s *Session) members(h *held) []Member {
 		if len(m.Devices) == 0 {
 			m.Name = h.roster.name[i]
 		}
-		m.Devices = append(m.Devices, Place{l.Device, l.Index})
+		m.Devices = append(m.Devices, Place{l.Device, l.Index, s.lastHeard[l.Device].live})
 	}
 	return out
 }

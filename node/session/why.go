@@ -162,7 +162,7 @@ func (s *Session) WhyMember(a Account) []string {
 	}
 	for _, i := range places {
 		if t, ok := s.lastHeard[h.roster.leaves[i].Device]; ok {
-			out = append(out, fmt.Sprintf("Its device %s was heard %d s ago.", short(h.roster.leaves[i].Device[:]), (s.now-t)/1000))
+			out = append(out, fmt.Sprintf("Its device %s was heard %d s ago.", short(h.roster.leaves[i].Device[:]), (s.now-t.last)/1000))
 		}
 		for _, id := range sortedIDs(s.welcomes) {
 			if w := s.welcomes[id]; slices.Contains(w.To, h.roster.leaves[i].Device) {
