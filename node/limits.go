@@ -5,7 +5,7 @@ import "time"
 const (
 	// netQueue is what waits for a group from the network: when it is full the
 	// newest gossip is dropped, and the next exchange of logs brings it back.
-	netQueue = 1024
+	netQueue = 2048
 	// localQueue is what waits from people here: when it is full they are told
 	// to wait.
 	localQueue = 256

@@ -65,7 +65,6 @@
 //	bus        one; reads the host's connectedness events
 //	keeper     one; re-dials known peers, and one per dial under way (≤ dialsAtOnce)
 //	prove      one per peer that connects once more; ends within seconds
-//	topic      one per topic; drains its subscription into Handler.Gossip
 //	writer     one per peer with frames under way; ends after idleWriter
 //	inbound    one per inbound stream, started by libp2p (≤ maxInbound; more are reset)
 package mesh

@@ -42,7 +42,7 @@ type topic struct {
 	name    string
 	members map[peer.ID]bool
 	handle  *pubsub.Topic
-	sub     *pubsub.Subscription
+	leave   pubsub.RelayCancelFunc
 }
 
 func newGossip(m *Mesh) *gossip {
@@ -157,24 +157,13 @@ func (g *gossip) join(t *topic) error {
 	if err = handle.SetScoreParams(topicScore()); err != nil {
 		return err
 	}
-	sub, err := handle.Subscribe(pubsub.WithBufferSize(subscriptionBuffer))
+	leave, err := handle.Relay() // validate has handed on what a subscription would bring later
 	if err != nil {
 		return err
 	}
 	g.mu.Lock()
-	t.handle, t.sub = handle, sub
+	t.handle, t.leave = handle, leave
 	g.mu.Unlock()
-	g.m.done.Go(func() {
-		for {
-			msg, err := sub.Next(g.m.ctx)
-			if err != nil {
-				return
-			}
-			if msg.ReceivedFrom != g.m.host.ID() {
-				g.m.handler.Gossip(t.name, msg.ReceivedFrom, msg.GetData())
-			}
-		}
-	})
 	return nil
 }
 
@@ -186,15 +175,15 @@ func (m *Mesh) Unsubscribe(name string) {
 	t := g.topics[name]
 	delete(g.topics, name)
 	var handle *pubsub.Topic
-	var sub *pubsub.Subscription
+	var leave pubsub.RelayCancelFunc
 	if t != nil {
-		handle, sub = t.handle, t.sub
+		handle, leave = t.handle, t.leave
 	}
 	g.mu.Unlock()
-	if sub == nil {
+	if leave == nil {
 		return
 	}
-	sub.Cancel()
+	leave()
 	handle.Close()
 	m.pubsub.UnregisterTopicValidator(name)
 }
@@ -223,8 +212,10 @@ func (m *Mesh) Publish(ctx context.Context, name string, data []byte) ([]peer.ID
 	return to, nil
 }
 
-// validate runs on pubsub's goroutine: a limit on the rate, then the handler's
-// cheap checks.
+// validate runs on one of pubsub's goroutines, once for each message: a limit on
+// the rate, then the handler's cheap checks. What passes them is handed on from
+// here, before pubsub passes it to others: a subscription would get it after that,
+// and after everything else that pubsub has to do.
 func (g *gossip) validate(name string, from peer.ID, data []byte) pubsub.ValidationResult {
 	if from == g.m.host.ID() {
 		return pubsub.ValidationAccept
@@ -237,6 +228,7 @@ func (g *gossip) validate(name string, from peer.ID, data []byte) pubsub.Validat
 	}
 	switch g.m.handler.Check(name, from, data) {
 	case Accept:
+		g.m.handler.Gossip(name, from, data)
 		return pubsub.ValidationAccept
 	case Ignore:
 		return pubsub.ValidationIgnore

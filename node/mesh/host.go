@@ -57,7 +57,8 @@ type Handler interface {
 	PeerDown(p peer.ID)
 	// Check looks at a gossip message before it is passed on: cheap checks.
 	Check(topic string, from peer.ID, data []byte) Verdict
-	// Gossip hands over a message that Check accepted.
+	// Gossip hands over a message that Check accepted, before it is passed on: it
+	// waits for nothing.
 	Gossip(topic string, from peer.ID, data []byte)
 	// Frame hands over a frame of a known peer's stream. While it blocks,
 	// nothing more is read from that stream.

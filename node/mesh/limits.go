@@ -10,12 +10,11 @@ const (
 	// envelopes, the largest of which has 1 MiB.
 	MaxFrame = 4 << 20
 
-	// outboundQueue is the RPCs pubsub queues for a peer, and subscriptionBuffer
-	// the messages it queues for us. At the defaults of 32, a burst of 1,000
+	// outboundQueue is the RPCs pubsub queues for a peer, and validateQueue the
+	// messages that wait for validate. At the defaults of 32, a burst of 1,000
 	// messages delivers 29 of them.
-	outboundQueue      = 512
-	subscriptionBuffer = 1024
-	validateQueue      = 512
+	outboundQueue = 512
+	validateQueue = 512
 	// meshDegree is how many peers each message is passed on to, and meshLeast and
 	// meshMost when more are taken in or some let go. pubsub's own 6, 5 and 12 cost
 	// a fifth more work for each message, nearly all of it copies.

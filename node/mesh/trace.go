@@ -41,12 +41,6 @@ func (t *trace) DropRPC(rpc *pubsub.RPC, _ peer.ID) {
 	}
 }
 
-// UndeliverableMessage: we did not read fast enough.
-func (t *trace) UndeliverableMessage(m *pubsub.Message) {
-	t.count("gossip in: queue full")
-	t.m.handler.Lost(m.GetTopic())
-}
-
 // RejectMessage: by a check of ours or of pubsub's.
 func (t *trace) RejectMessage(m *pubsub.Message, reason string) {
 	t.count("gossip in: " + reason)
@@ -55,6 +49,7 @@ func (t *trace) RejectMessage(m *pubsub.Message, reason string) {
 	}
 }
 
+func (t *trace) UndeliverableMessage(*pubsub.Message)                 {} // to a subscription: there is none
 func (t *trace) ThrottlePeer(peer.ID)                                 {}
 func (t *trace) OnNewOutboundStream(peer.ID, protocol.ID)             {}
 func (t *trace) OnClosedOutboundStream(peer.ID)                       {}
