@@ -265,14 +265,15 @@ func (k *keeper) due(now time.Time) (due []peer.ID, next time.Duration) {
 		if room--; room >= 0 || !k.known[p].seen.IsZero() {
 			return false
 		}
-		if k.leisure.IsZero() {
-			k.leisure = now.Add(meetLater)
+		pace := time.Duration(len(k.known)) * meetEach
+		if k.leisure.IsZero() { // more of them take longer to come in
+			k.leisure = now.Add(meetLater + pace)
 		}
 		if wait := k.leisure.Sub(now); wait > 0 {
 			next = min(next, wait)
 			return true
 		}
-		k.leisure = now.Add(time.Duration(len(k.known)) * meetEach)
+		k.leisure = now.Add(pace)
 		return false
 	})
 	return due, next

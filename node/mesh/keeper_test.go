@@ -25,11 +25,11 @@ func TestMeetsAFewThenTheRest(t *testing.T) {
 	for _, p := range first {
 		k.known[p].up, k.known[p].seen = true, now
 	}
-	if due, next := k.due(now.Add(meetLater / 3)); len(due) != 0 || next != meetLater-meetLater/3 {
+	const pace = all * meetEach
+	if due, next := k.due(now.Add(meetLater / 3)); len(due) != 0 || next != meetLater+pace-meetLater/3 {
 		t.Fatalf("%d more are due at once, further ones in %v", len(due), next)
 	}
-	now = now.Add(meetLater)
-	const pace = all * meetEach
+	now = now.Add(meetLater + pace)
 	for i := range 3 {
 		due, _ := k.due(now.Add(time.Duration(i) * pace))
 		if len(due) != 1 {

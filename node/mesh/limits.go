@@ -59,8 +59,8 @@ const (
 	// meetAtOnce is how many of the known peers a node that has met nobody yet dials
 	// at once: as many as gossip keeps, and a graph of so many chosen by chance hangs
 	// together. The others wait for meetLater, until those who come together are in,
-	// and then each known peer adds meetEach to the wait before a further one is met:
-	// sixteen connections a second, over a group of any size.
+	// and each known peer adds meetEach to that, and to the wait before each further
+	// one: sixteen connections a second, over a group of any size.
 	meetAtOnce = 4
 	meetLater  = 5 * time.Second
 	meetEach   = 60 * time.Millisecond
