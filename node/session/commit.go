@@ -532,8 +532,13 @@ func (s *Session) commitIfDue() {
 		return // one commit of mine on it lost already, or is invalid: wait for others
 	}
 	jobs, refresh := s.todo(h)
+	refresh = refresh || s.beside == h.id && !s.chain.Cooling(h.id, s.cfg.Self.Account)
 	s.vouch(h)
 	if len(jobs) == 0 && !refresh || !s.chain.May(s.cfg.Self.Account) {
+		return
+	}
+	if s.now < s.shyUntil {
+		s.wake(s.shyUntil)
 		return
 	}
 	if s.pacing.on != h.id || s.pacing.work == 0 {

@@ -37,6 +37,11 @@ func (s *Session) Describe() string {
 	for _, line := range strings.Split(strings.TrimRight(s.chain.Describe(consensus.Drawing{Account: s.called}), "\n"), "\n") {
 		fmt.Fprintf(&b, "  %s\n", line)
 	}
+	for _, t := range s.Tree() {
+		if c, ok := s.chain.Get(t.Commit); ok && len(t.Shut) > 0 {
+			fmt.Fprintf(&b, "nack   %s %s\n", short(t.Epoch[:]), s.sayCannotOpen(&c, t.Shut))
+		}
+	}
 	s.describeRoster(&b, h)
 	s.describeKept(&b)
 	s.describeAsked(&b)

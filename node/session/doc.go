@@ -66,8 +66,8 @@
 //
 // Read in this order: event.go, effect.go, session.go, envelope.go, inbox.go,
 // epoch.go, header.go, policy.go, intent.go, commit.go, plan.go, renew.go, vouch.go,
-// vote.go, crowd.go, proof.go, agree.go, move.go, outbox.go, guard.go, receipt.go,
-// run.go, read.go, retain.go, trim.go, heal.go, engine.go. For faces there are
+// vote.go, nack.go, crowd.go, proof.go, agree.go, move.go, outbox.go, guard.go,
+// receipt.go, run.go, read.go, retain.go, trim.go, heal.go, engine.go. For faces there are
 // content.go, notice.go, view.go and why.go; for the disk row.go, delta.go and
 // load.go.
 //
@@ -168,6 +168,21 @@
 // what all members check, that the request is signed by a device whose leaf is
 // still the one it had there. On the other side, a stranded device takes only a
 // Welcome that leads on from the shared epoch along headers it knows.
+//
+// A commit that only some can open (RFC 9420 §16.12) is not void: who can open it
+// cannot tell, and a false word must not undo a commit. Whoever cannot says so, and
+// all are shown it; it is acted on by victims alone, who make another commit where
+// most of those who vote say the same (nack.go). Where they are few they are let in
+// again, as is everybody whom the group left behind. Were they so where they are
+// most, it would be by whoever made the commit, if he pleased.
+//
+// Of very many commits that one account makes on one epoch each member takes the
+// first few (consensus, Number), so that, until an honest vote names one, members
+// may stand on different twins. With the few lowest instead, all who had heard all
+// would stand on one. That would bring it about a settle time earlier, in a case in
+// which the author is convicted and none of the twins has any weight; and whoever
+// sends them in falling order would have each member enter and erase hundreds of
+// states. So it is left.
 //
 // Evidence of saying two things is its two halves, each a statement as it was
 // signed, and nobody is convicted by hearsay. So that it convicts everywhere, the

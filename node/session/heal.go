@@ -15,6 +15,8 @@ import (
 //	           is here, a header is believed in nothing: it may lie
 //	divided    its commit is missing or cannot be opened yet: what I would say
 //	           now would have to be said again, so sends and commits wait
+//	shut out   its commit can be opened by few, this device not among them: they
+//	           make another beside it (nack.go)
 //	stranded   the state it parts from is erased here: beyond the window. This
 //	           device publishes a Readmit, a request to be taken out and let in
 //	           again by a fresh key package, bound to an epoch both sides share;
@@ -58,6 +60,7 @@ func (s *Session) standing() {
 		}
 	case s.outside():
 		s.takenOut()
+	case s.meta.Status == statusMember && s.another(d):
 	case s.meta.Status == statusMember:
 		s.become(statusStranded, "the group went on without this side for longer than its old keys are kept")
 		s.notify(Notice{Kind: NoticeStranded, Epoch: s.chain.Best(), Number: d.Rival.Child.Number, Count: d.Weight, Of: d.Of,

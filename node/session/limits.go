@@ -237,6 +237,16 @@ const (
 	// maxEntered bounds the Welcomes remembered as used: who was let in more
 	// often than this since then has key packages that are long gone.
 	maxEntered = 256
+	// maxNacks is how many commits are remembered that an account says it cannot
+	// open: more than one would be a fault of its own. maxNamed is how many names a
+	// sentence lists.
+	maxNacks = 8
+	maxNamed = 4
+	// anotherFor is how long those who cannot open a commit try another one: the
+	// waits of all who may be ahead, and two rounds of votes.
+	anotherFor = 10_000
+	// shyFor is how long a device makes no commit after one that most could not open.
+	shyFor = 10 * 60_000
 	// maxEvidence is how many proofs of a member's saying two things go with a
 	// Welcome, a kilobyte each: who has more such members has another problem.
 	maxEvidence = 32

@@ -239,6 +239,13 @@ func (s *Session) loadAsked(l *loader) {
 		l.read(key, &g)
 		s.gone[d] = g
 	})
+	l.each("nack/", func(key string) {
+		var a Account
+		var said []EpochID
+		l.id(key, a[:])
+		l.read(key, &said)
+		s.nacks[a] = said
+	})
 	l.each("pool/", func(key string) {
 		p := &pooled{}
 		l.read(key, p)

@@ -111,6 +111,10 @@ type Session struct {
 	headless        map[CommitID]bool     // commits whose headers nobody said yet (header.go)
 	unopenable      map[CommitID]bool     // commits whose path this device cannot open
 	proofs          map[Account]*charge   // of whom two things were read that it signed (proof.go)
+	nacks           map[Account][]EpochID // what they say they cannot open (nack.go)
+	blamed          map[Account]bool      // whose commits the faces were told of so
+	beside          EpochID               // another commit is to be made on it, whatever there is to do
+	shyUntil        Time                  // this device makes no commit before
 	accused         int                   // of how many the proofs were looked for
 	crowds          map[EpochID]*crowd    // by child: commits turned away (crowd.go)
 	newerThan       map[CommitID]bool     // commits whose policy is of a version not known here
@@ -208,7 +212,7 @@ func newSession(cfg Config, group GroupID, now Time) *Session {
 		log: map[EnvelopeID]logged{}, logSizes: map[uint32]int{}, unread: map[EnvelopeID]uint32{}, peers: map[Peer]*peer{}, asked: map[EnvelopeID]question{}, lastHeard: map[Device]hearing{},
 		own: map[EpochID]CommitID{}, wishes: map[IntentID]*wish{}, pool: map[IntentID]*pooled{},
 		carriers: map[IntentID][]CommitID{}, carriedBy: map[CommitID][]intent{}, exits: map[CommitID]bool{},
-		lastVote: map[Account]consensus.Vote{}, stances: map[Device]stance{}, toldTurns: math.MaxUint64, voteRows: map[Account][]string{}, met: map[*Account]*mention{}, unopenable: map[CommitID]bool{}, headless: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, crowds: map[EpochID]*crowd{}, proofs: map[Account]*charge{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
+		lastVote: map[Account]consensus.Vote{}, stances: map[Device]stance{}, toldTurns: math.MaxUint64, voteRows: map[Account][]string{}, met: map[*Account]*mention{}, unopenable: map[CommitID]bool{}, headless: map[CommitID]bool{}, newerThan: map[CommitID]bool{}, crowds: map[EpochID]*crowd{}, proofs: map[Account]*charge{}, nacks: map[Account][]EpochID{}, blamed: map[Account]bool{}, treeRows: map[string]bool{}, gaps: map[MessageID]Time{}, welcomes: map[CommitID]*heldWelcome{},
 		outbox: map[MessageID]*sent{}, mids: map[MessageID]uint32{}, mine: map[MessageID]bool{}, runs: map[run][]placed{}, shown: newMemory[MessageID](maxShown), gone: map[Device]departure{},
 		parked: newParking(), ahead: newAhead(), refused: newMemory[EnvelopeID](maxRefused), counts: Counts{},
 		meta: meta{Version: metaVersion, Group: group, Device: cfg.Self.Device, Renewed: now},

@@ -20,6 +20,12 @@ func (s *Session) trim() {
 	s.trimmed = s.now
 	s.trimTree()
 	s.thinCrowds()
+	for _, a := range sortedIDs(s.nacks) {
+		if !s.everMet(a) {
+			delete(s.nacks, a)
+			s.drop(rowNack(a))
+		}
+	}
 	if s.head() != nil && s.meta.Status == statusMember {
 		s.dropStances()
 	}

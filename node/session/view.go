@@ -194,7 +194,8 @@ type Branch struct {
 	State   bool // its secrets are held here
 	Added   []Account
 	Removed []Account
-	Why     string // it is not followed, though another commit on its parent is
+	Why     string    // it is not followed, though another commit on its parent is
+	Shut    []Account // who say that they cannot open it; each may lie
 }
 
 // Tree is the recent history, parents before children, the best child first.
@@ -206,7 +207,7 @@ func (s *Session) Tree() []Branch {
 		for j, c := range kids {
 			b := Branch{
 				Epoch: c.Child.ID, Number: c.Child.Number, Parent: c.Parent, Commit: c.ID, Author: c.Author, Class: c.Class,
-				Life: s.chain.Life(c.ID), Weight: s.chain.Weight(c.ID), Members: len(c.Child.Roster),
+				Shut: s.cannotOpen(&c), Life: s.chain.Life(c.ID), Weight: s.chain.Weight(c.ID), Members: len(c.Child.Roster),
 			}
 			if p, ok := s.chain.Epoch(c.Parent); ok {
 				b.Of = voters(p)

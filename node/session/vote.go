@@ -6,7 +6,7 @@ import (
 	"github.com/covey-p2p/covey/consensus"
 )
 
-// Votes, headers and nacks: what members tell each other about the tree. When
+// Votes: what members tell each other about the tree, beside headers and nacks. When
 // the head has been quiet for a while, this device says that it holds it to be
 // the head. Only the wait reads a clock; what votes decide does not.
 
@@ -19,10 +19,6 @@ type ballot struct {
 	Turn uint64   `cbor:"4,keyasint,omitempty"`
 	Seen EpochID  `cbor:"5,keyasint"`
 	Sum  [32]byte `cbor:"6,keyasint"`
-}
-
-type nack struct {
-	Commit CommitID `cbor:"1,keyasint"`
 }
 
 // takeControl opens a control envelope.
@@ -64,7 +60,7 @@ func (s *Session) takeStatement(from Peer, body []byte, e *envelope, h *held) ou
 	case controlHeader:
 		return s.takeHeader(account, &c, e, body)
 	case controlNack:
-		return outLogged
+		return s.takeNack(account, &c)
 	case controlReadmit:
 		return s.takePlea(&c)
 	case controlIntent:
@@ -218,14 +214,6 @@ func (s *Session) saveVote(key string, v consensus.Vote) {
 		rows = rows[1:]
 	}
 	s.voteRows[v.Account] = rows
-}
-
-// nack says that a commit's path cannot be opened here (RFC 9420 §16.12). It
-// is an accusation, not a proof: nothing is decided by it.
-func (s *Session) nack(id CommitID) {
-	if s.active() {
-		s.publishOwn(s.sealControl(s.state(controlNack, nack{id})))
-	}
 }
 
 // pacing is when this device settles and commits.

@@ -83,8 +83,9 @@ func (s *Session) WhyFork(id EpochID) []string {
 	case len(kids) == 0:
 		return []string{fmt.Sprintf("No change has been made on epoch %d.", e.Number)}
 	case len(kids) == 1:
-		return []string{fmt.Sprintf("%s made the one change on epoch %d; %d of %d voters stand behind it.",
+		out := []string{fmt.Sprintf("%s made the one change on epoch %d; %d of %d voters stand behind it.",
 			s.called(kids[0].Author), e.Number, s.chain.Weight(kids[0].ID), voters(e))}
+		return append(out, s.whyNacked(kids)...)
 	}
 	best := &kids[0]
 	out := []string{fmt.Sprintf("%d changes were made on epoch %d; that of %s leads, with %d of %d voters behind it.",
@@ -94,6 +95,16 @@ func (s *Session) WhyFork(id EpochID) []string {
 	}
 	if best.Header {
 		out = append(out, "This device cannot enter it: "+s.whyShut(best))
+	}
+	return append(out, s.whyNacked(kids)...)
+}
+
+// whyNacked says who cannot open some of these.
+func (s *Session) whyNacked(kids []consensus.Candidate) (out []string) {
+	for i := range kids {
+		if say := s.cannotOpen(&kids[i]); len(say) > 0 {
+			out = append(out, s.sayCannotOpen(&kids[i], say))
+		}
 	}
 	return out
 }

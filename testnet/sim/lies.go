@@ -25,6 +25,7 @@ type words = map[int]any
 const (
 	sayVote    = 1
 	sayHeader  = 2
+	sayNack    = 3
 	sayReadmit = 4
 )
 

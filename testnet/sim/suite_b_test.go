@@ -22,6 +22,9 @@ func TestB(t *testing.T) {
 	t.Run("B5_two_votes_under_one_number", b5)
 	t.Run("B7_balancing", b7)
 	t.Run("B9_a_path_that_some_cannot_open", b9)
+	t.Run("B9_most_cannot_open_it_and_nobody_does_anything", b9most)
+	t.Run("B9_nobody_else_can_open_it", b9none)
+	t.Run("B9_false_nacks", b9false)
 	t.Run("B10_floods", b10)
 	t.Run("B10_headers_that_lie", b10lies)
 	t.Run("B11_a_welcome_from_a_private_fork", b11)
@@ -322,6 +325,72 @@ func b9(t *testing.T) {
 				t.Errorf("%s: %v are left\n%s", k.victims, roster, p.picture())
 			}
 		}
+	}
+}
+
+// B9: most cannot open bob's commit, and nobody has anything to do. They say so, one
+// of them makes another, and all are there; bob's device gives it a rest.
+func b9most(t *testing.T) {
+	for seed := uint64(1); seed <= 6; seed++ {
+		p := cast(t, seed)
+		p.do("byzantine bob room malform alice carol dave erin", "refresh bob room", "wait 20s")
+		if !p.agreedAmong(p.names) || len(p.path("alice")) != len(p.path("frank")) || p.seat("alice").number != 4 {
+			t.Errorf("seed %d: apart, or let in again\n%s", seed, p.picture())
+		}
+		for _, n := range []string{"alice", "frank"} {
+			said := 0
+			for _, b := range p.seat(n).s.Tree() {
+				said += len(b.Shut)
+			}
+			if said != 4 {
+				t.Errorf("seed %d: %s knows of %d who cannot open it", seed, n, said)
+			}
+		}
+		p.seat("bob").byz = nil
+		p.rest()
+	}
+}
+
+// B9: nobody can open a commit but who made it, and he says nothing after: whoever
+// asked to be let in again would wait for him.
+func b9none(t *testing.T) {
+	for seed := uint64(1); seed <= 6; seed++ {
+		p := cast(t, seed)
+		villain := p.leaders("alice")[0]
+		honest := p.others(villain)
+		p.do("byzantine "+villain+" room malform "+strings.Join(honest, " "), "refresh "+villain+" room", "wait 600ms",
+			"byzantine "+villain+" room mute", "wait 20s", "send "+honest[0]+" room hello", "wait 2s")
+		if !p.agreedAmong(honest) || p.seat(honest[0]).number != 4 {
+			t.Errorf("seed %d: nobody goes on\n%s", seed, p.picture())
+		}
+		p.wantTexts(honest[4], "hello")
+	}
+}
+
+// B9: two say of every commit that they cannot open it, which is not so: all goes on
+// as if they had not.
+func b9false(t *testing.T) {
+	for seed := uint64(1); seed <= 4; seed++ {
+		p := cast(t, seed)
+		p.do("rename alice room a", "wait 10s", "rename alice room b", "wait 10s")
+		from, luck := p.seat("alice").number, NewRand(seed, "B9")
+		liars := []string{"bob", "erin"}
+		for _, n := range liars {
+			p.do("byzantine " + n + " room mute")
+		}
+		for i := range 6 {
+			p.do(fmt.Sprintf("rename %s room n%d", []string{"alice", "carol"}[i%2], i), "wait 500ms")
+			for _, n := range liars {
+				head := p.seat("alice").head
+				p.seat(n).byz.state(sayNack, words{1: head[:]}, luck)
+			}
+			p.do("wait 4s")
+		}
+		honest := []string{"alice", "carol", "dave", "frank"}
+		if made := p.seat("alice").number - from; made != 6 || !p.agreedAmong(honest) {
+			t.Errorf("seed %d: of six changes, %d epochs\n%s", seed, made, p.picture())
+		}
+		p.want("alice", "alice", "bob", "carol", "dave", "erin", "frank")
 	}
 }
 
