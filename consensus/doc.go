@@ -134,6 +134,11 @@
 //
 // No quick removal by a minority: what is voted down is asked for again.
 //
+// No winner that does not hang on who meets whom first. The head follows from the
+// votes, and votes follow the head: of three sides, the larger of the two that meet
+// first speaks for both when the third comes. Where the votes are the same, so is
+// the winner (P3 in testnet/sim).
+//
 // No agreement between members that hold different things. The caller brings
 // candidates, votes and evidence to everybody (Missing, Wanted, Votes and
 // Evidence say what), and prunes late: headers cost little, and a commit on a
