@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/covey-p2p/covey/cmd/covey/tui"
 	"github.com/covey-p2p/covey/node/api"
 )
 
@@ -54,6 +55,26 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 	for path := range examples {
 		if !seen[path] {
 			t.Errorf("there is an example of %q and no such command", path)
+		}
+	}
+}
+
+// TestPaletteTeachesTheCommandLine holds that the line which the palette shows
+// beside each of its commands is one that the command line takes.
+func TestPaletteTeachesTheCommandLine(t *testing.T) {
+	for _, c := range tui.Commands() {
+		root := (&app{}).root() // flags remember
+		found, args, err := root.Find(strings.Fields(c.CLI)[1:])
+		if err != nil {
+			t.Errorf("/%s: %s: %v", c.Name, c.CLI, err)
+			continue
+		}
+		args = strings.Fields(strings.NewReplacer("[", "", "]", "").Replace(strings.Join(args, " ")))
+		if err := found.ParseFlags(args); err != nil {
+			t.Errorf("/%s: %s: %v", c.Name, c.CLI, err)
+		}
+		if err := found.ValidateArgs(found.Flags().Args()); err != nil || !found.Runnable() {
+			t.Errorf("/%s: %s: %v", c.Name, c.CLI, err)
 		}
 	}
 }

@@ -20,8 +20,8 @@ type Command struct {
 	on func(d *desk, args []string) job // for those that need the desk
 }
 
-// builtin are what the palette lists, in the order people meet them.
-func builtin() []Command {
+// Commands are what the palette lists, in the order people meet them.
+func Commands() []Command {
 	return []Command{
 		{Name: "help", About: "List what can be done.", CLI: "covey help", on: help},
 		{Name: "open", Args: "GROUP", About: "Open a group.", CLI: "covey chat GROUP", on: func(d *desk, a []string) job { return d.enter(strings.Join(a, " ")) }},
@@ -79,7 +79,7 @@ func (d *desk) lookup(word string) (Command, error) {
 	return Command{}, api.NewError(api.CodeAmbiguous, "/"+name(word)+" may mean /"+found[0].Name+" or /"+found[1].Name+".", "Write more of it.")
 }
 
-func (d *desk) all() []Command { return append(d.extra[:len(d.extra):len(d.extra)], builtin()...) }
+func (d *desk) all() []Command { return append(d.extra[:len(d.extra):len(d.extra)], Commands()...) }
 
 // enterLine does what a typed line says: a command, or a message to the group.
 func (d *desk) enterLine(s string) job {
