@@ -81,7 +81,7 @@ func (s *Session) wish(ev Event) {
 		in.ID, in.Op, in.Account, in.Device = e.ID, opDevice, s.cfg.Self.Account, e.Device
 	case Leave:
 		if h := s.head(); h != nil && s.active() && len(h.roster.leaves) == 1 {
-			s.dissolve(e.ID)
+			s.dissolve()
 			return
 		}
 		in.ID, in.Op, in.Account = e.ID, opRemove, s.cfg.Self.Account

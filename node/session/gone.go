@@ -158,8 +158,9 @@ func (s *Session) takenOut() {
 
 // dissolve ends a group that this device is alone in. Nobody is there to make the
 // commit that takes it out, and nobody is told: it lets go of all keys at once,
-// and what was said and heard stays.
-func (s *Session) dissolve(leave IntentID) {
+// and what was said and heard stays. As after any leave, being out says that it
+// is done.
+func (s *Session) dissolve() {
 	h := s.head()
 	for _, id := range sortedIDs(s.wishes) {
 		s.conclude(id, s.wishes[id], StateSuperseded, "this account left the group")
@@ -180,7 +181,6 @@ func (s *Session) dissolve(leave IntentID) {
 	why := "this account left the group, which nobody else was in"
 	s.become(statusRemoved, why)
 	s.notify(Notice{Kind: NoticeRemoved, Epoch: h.id, Number: h.number, Account: s.cfg.Self.Account, Reason: why})
-	s.notify(Notice{Kind: NoticeIntent, ID: leave, State: StateFinal})
 }
 
 // dissolved reports that I left a group which nobody else was in.

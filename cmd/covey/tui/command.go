@@ -157,6 +157,9 @@ func told(op api.Operation, err error) apply {
 	if err != nil {
 		return failed(err)
 	}
+	if op.State == api.OpFinal { // nobody else is there to see it
+		return say("Done.")
+	}
 	return say("Asked; the group will see it at its next epoch (" + string(op.State) + ").")
 }
 
