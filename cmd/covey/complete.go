@@ -15,8 +15,9 @@ import (
 
 // What a shell may complete follows from how a command is used: each of the words
 // in capitals that stand for its arguments has a list, and words in small letters
-// stand for themselves. completionTime bounds the asking.
-const completionTime = 200 * time.Millisecond
+// stand for themselves. completionTime bounds the asking: a busy machine may take
+// most of it, and nobody waits longer for a list.
+const completionTime = 2 * time.Second
 
 // lister lists what may stand at a place; args are the arguments before it.
 type lister func(ctx context.Context, c *api.Client, args []string) ([]string, error)
