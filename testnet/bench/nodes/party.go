@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -200,10 +201,12 @@ func (r *runner) latency(count int) error {
 }
 
 // delays gives a message every pace and takes how long each needed to the
-// others.
+// others, and the processor time of a message: that of all nodes from one to the
+// next, so with what they do when nobody speaks.
 func (r *runner) delays(what string, count int, in *inbox, say func(round, i int) error) error {
-	var half, most []float64
+	var half, most, spent []float64
 	for round := range r.Rounds {
+		before, _ := cpuSeconds(os.Getpid())
 		for i := range r.Messages {
 			if err := say(round, i); err != nil {
 				return err
@@ -217,6 +220,12 @@ func (r *runner) delays(what string, count int, in *inbox, say func(round, i int
 			return err
 		}
 		half, most = append(half, quantile(all, .5)), append(most, quantile(all, .99))
+		if after, ok := cpuSeconds(os.Getpid()); ok {
+			spent = append(spent, 1000*(after-before)/float64(r.Messages))
+		}
+	}
+	if len(spent) > 0 {
+		r.row(what+", CPU of all nodes", count, r.Messages, "ms", spent)
 	}
 	r.row(what+", p50", count, r.Messages*(count-1), "ms", half)
 	r.row(what+", p99", count, r.Messages*(count-1), "ms", most)
