@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"fmt"
 	"math/big"
 	"slices"
 	"time"
@@ -85,7 +86,7 @@ type explorer struct {
 	found Explored
 	seen  map[key]frontier  // states, and with how much of the budget spent
 	ways  map[key]*big.Int  // schedules from a state, where they are counted
-	mute  map[key]bool      // silent, by node and hand
+	mute  map[shadow]bool   // who says nothing
 	inert map[[2]int32]bool // packets that do nothing to a node that has them
 	ends  map[sum]bool
 	*digester
@@ -99,6 +100,10 @@ type explorer struct {
 	parcels []held
 	packets map[parcel]int32
 	posts   map[sum]int
+	hands   []hand
+	dealt   map[string]int32   // hands by what is in them
+	more    map[[2]int32]int32 // a hand and a packet
+	less    map[[2]int32]int32
 	moves   map[input]became
 	live    map[int32][]*World // worlds in which some node is at a state
 	kept    []int32            // of those, the oldest first
@@ -128,8 +133,9 @@ func newExplorer(small Small) *explorer {
 		small.Options.Engine = standin.New()
 	}
 	return &explorer{
-		small: small, seen: map[key]frontier{}, ways: map[key]*big.Int{}, mute: map[key]bool{}, inert: map[[2]int32]bool{},
+		small: small, seen: map[key]frontier{}, ways: map[key]*big.Int{}, mute: map[shadow]bool{}, inert: map[[2]int32]bool{},
 		ends: map[sum]bool{}, digester: newDigester(), numbers: map[sum]int32{}, packets: map[parcel]int32{}, posts: map[sum]int{},
+		dealt: map[string]int32{"": 0}, hands: make([]hand, 1), more: map[[2]int32]int32{}, less: map[[2]int32]int32{},
 		moves: map[input]became{}, live: map[int32][]*World{},
 	}
 }
@@ -141,18 +147,21 @@ func (x *explorer) explore() error {
 		return err
 	}
 	x.first, x.tape = w, nil
-	s := shadow{now: w.now, hand: make([][]item, len(w.nodes)), may: make([]uint8, len(w.nodes))}
-	for _, n := range w.nodes {
+	if len(w.nodes) > maxExplored {
+		return fmt.Errorf("%s: of more than %d nodes there are too many histories", x.small.Name, maxExplored)
+	}
+	s := shadow{now: w.now}
+	for i, n := range w.nodes {
 		x.names = append(x.names, n.name)
-		s.nodes = append(s.nodes, x.number(n, input{state: none}))
+		s.nodes[i] = x.number(n, input{state: none})
 	}
 	x.opening = x.sent(w, none)
-	x.hand(&s, x.opening)
-	if err := x.alone(s.nodes); err != nil {
+	x.wait(&s, x.opening)
+	if err := x.alone(s.nodes[:len(x.names)]); err != nil {
 		return err
 	}
 	if x.small.Whole {
-		for i := range s.may {
+		for i := range x.names {
 			s.may[i] = uint8(x.small.Crash)
 		}
 		x.found.Schedules, err = x.from(s, nil)
@@ -163,14 +172,12 @@ func (x *explorer) explore() error {
 
 // victims settles who may crash, from a node on, and explores.
 func (x *explorer) victims(s shadow, node, left int) error {
-	if node == len(s.may)-1 || left == 0 {
-		s.may = slices.Clone(s.may)
+	if node == len(x.names)-1 || left == 0 {
 		s.may[node] = uint8(left)
 		_, err := x.from(s, nil)
 		return err
 	}
 	for n := left; n >= 0; n-- {
-		s.may = slices.Clone(s.may)
 		s.may[node] = uint8(n)
 		if err := x.victims(s, node+1, left-n); err != nil {
 			return err
@@ -218,7 +225,7 @@ func (x *explorer) from(s shadow, path *step) (*big.Int, error) {
 			total.Add(total, n)
 		}
 	}
-	if s.over() && int(s.spent[ticked]) == x.small.Ticks {
+	if s.hands == [maxExplored]int32{} && int(s.spent[ticked]) == x.small.Ticks {
 		total.SetInt64(1)
 		if err := x.end(s, path); err != nil {
 			return nil, err
@@ -245,7 +252,7 @@ func (x *explorer) next(s shadow, path *step) (all []follows, err error) {
 		return nil, err
 	}
 	for _, node := range moving {
-		for _, it := range x.open(s.hand[node]) {
+		for _, it := range x.hands[s.hands[node]].open {
 			for _, c := range x.choices(s, node, it) {
 				after, on, o, err := x.take(s, node, it, c, path)
 				if err != nil {
@@ -270,7 +277,8 @@ func (x *explorer) next(s shadow, path *step) (all []follows, err error) {
 // take is what follows a choice.
 func (x *explorer) take(s shadow, node int, it item, c choice, path *step) (after shadow, on *step, o became, err error) {
 	on = &step{path, input{s.nodes[node], s.now, it, c.at}, c}
-	after = s.without(node, it)
+	after = s
+	after.hands[node] = x.without(s.hands[node], it)
 	if c.kind == lost {
 		after.spent[lost]++
 		return after, on, became{node: s.nodes[node]}, nil
@@ -278,32 +286,29 @@ func (x *explorer) take(s shadow, node int, it item, c choice, path *step) (afte
 	if o, err = x.move(on); err != nil || o.void {
 		return after, on, o, err
 	}
-	after.nodes = slices.Clone(s.nodes)
 	after.nodes[node] = o.node
 	if c.kind == doubled {
 		after.spent[doubled]++
-		after.hand[node] = x.put(after.hand[node], it|again)
+		after.hands[node] = x.with(after.hands[node], it|again)
 	}
 	if c.at > 0 {
 		after.spent[crashed]++
-		after.may = slices.Clone(s.may)
 		after.may[node]--
 	}
-	x.hand(&after, o.out)
+	x.wait(&after, o.out)
 	return after, on, o, x.tidy(&after, node, o.out, on)
 }
 
 // ticks lets time pass to the next alarm, if there is one.
 func (x *explorer) ticks(s shadow, path *step) (follows, error) {
 	after, sent := s, []int32(nil)
-	after.nodes, after.hand = slices.Clone(s.nodes), slices.Clone(s.hand)
 	after.spent[ticked]++
-	for _, n := range s.nodes {
+	for _, n := range s.nodes[:len(x.names)] {
 		if at := x.nodes[n].rings; at > 0 && (after.now == s.now || at < after.now) {
 			after.now = max(at, s.now)
 		}
 	}
-	for i, n := range s.nodes {
+	for i, n := range s.nodes[:len(x.names)] {
 		if at := x.nodes[n].rings; at == 0 || at > after.now {
 			continue
 		}
@@ -315,7 +320,7 @@ func (x *explorer) ticks(s shadow, path *step) (follows, error) {
 		after.nodes[i] = o.node
 		sent = append(sent, o.out...)
 	}
-	x.hand(&after, sent)
+	x.wait(&after, sent)
 	return follows{after, path}, nil
 }
 
@@ -324,8 +329,8 @@ func (x *explorer) ticks(s shadow, path *step) (follows, error) {
 func (x *explorer) moving(s shadow, path *step) (nodes []int, err error) {
 	var loud []int
 	every := x.small.Whole || int(s.spent[ticked]) < x.small.Ticks
-	for i, hand := range s.hand {
-		if len(hand) == 0 {
+	for i, hand := range s.hands {
+		if hand == 0 {
 			continue
 		}
 		nodes = append(nodes, i)
@@ -363,11 +368,11 @@ func (x *explorer) moving(s shadow, path *step) (nodes []int, err error) {
 
 // silent reports that a node says nothing, whatever becomes of its hand.
 func (x *explorer) silent(s shadow, node int, path *step) (bool, error) {
-	name := s.handKey(node)
+	name := s.only(node)
 	if is, known := x.mute[name]; known {
 		return is, nil
 	}
-	for _, it := range x.open(s.hand[node]) {
+	for _, it := range x.hands[s.hands[node]].open {
 		for _, c := range x.choices(s, node, it) {
 			after, on, o, err := x.take(s, node, it, c, path)
 			if err != nil {
@@ -391,12 +396,12 @@ func (x *explorer) silent(s shadow, node int, path *step) (bool, error) {
 
 // shut reports that the others say nothing to a node while it does not move.
 func (x *explorer) shut(s shadow, node int, path *step) (bool, error) {
-	name := s.otherKey(node)
+	name := s.except(node)
 	if is, known := x.mute[name]; known {
 		return is, nil
 	}
-	for other := range s.hand {
-		if other == node || len(s.hand[other]) == 0 {
+	for other, hand := range s.hands {
+		if other == node || hand == 0 {
 			continue
 		}
 		silent, err := x.silent(s, other, path)
@@ -406,7 +411,7 @@ func (x *explorer) shut(s shadow, node int, path *step) (bool, error) {
 		if silent {
 			continue
 		}
-		for _, it := range x.open(s.hand[other]) {
+		for _, it := range x.hands[hand].open {
 			for _, c := range x.choices(s, other, it) {
 				after, on, o, err := x.take(s, other, it, c, path)
 				if err != nil {
@@ -442,13 +447,13 @@ func (x *explorer) tidy(s *shadow, node int, sent []int32, path *step) error {
 		}
 	}
 	for _, i := range readers {
-		for _, it := range s.hand[i] {
+		for _, it := range x.hands[s.hands[i]].items {
 			idle, err := x.idle(s.nodes[i], s.now, it, path)
 			if err != nil {
 				return err
 			}
 			if idle {
-				s.hand[i] = less(s.hand[i], it)
+				s.hands[i] = x.without(s.hands[i], it)
 			}
 		}
 	}

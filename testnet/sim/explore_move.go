@@ -320,7 +320,7 @@ func (x *explorer) replay(path *step) (*World, error) {
 // end mends the network, lets the world come to rest, and judges it.
 func (x *explorer) end(s shadow, path *step) error {
 	b := fmt.Append(nil, s.now)
-	for _, n := range s.nodes {
+	for _, n := range s.nodes[:len(x.names)] {
 		b = append(b, x.nodes[n].sum[:]...)
 	}
 	name := sha256.Sum256(b)

@@ -11,12 +11,16 @@ import (
 // A shadow is a world as the explorer follows it: numbers in place of nodes and
 // packets. See explore.go.
 
+// maxExplored is how many nodes an explored world may have: chosen arbitrarily, as
+// histories grow too many long before.
+const maxExplored = 4
+
 // shadow is all that decides what can follow.
 type shadow struct {
 	now   time.Duration
-	nodes []int32
-	hand  [][]item // of each node: what waits for it
-	may   []uint8  // of each node: crash that often
+	nodes [maxExplored]int32
+	hands [maxExplored]int32 // of each node: what waits for it
+	may   [maxExplored]uint8 // of each node: crash that often
 	spent spent
 }
 
@@ -86,85 +90,92 @@ type choice struct {
 	at   uint8 // the point, and one
 }
 
-// key names a state, or the hand of a node; of its hash that much.
+// key names a state; of its hash that much.
 type key [16]byte
-
-func keyOf(b []byte) key {
-	h := sha256.Sum256(b)
-	return key(h[:])
-}
 
 // key names a state, whatever is spent or with that.
 func (s *shadow) key(whole bool) key {
-	b := make([]byte, 0, 256)
+	var b [8 + len(s.spent) + 9*maxExplored]byte
 	if whole {
-		b = append(b, s.spent[:]...)
+		copy(b[8:], s.spent[:])
 	}
-	b = append(b, s.spent[ticked])
-	b = append(b, s.may...)
-	b = binary.BigEndian.AppendUint64(b, uint64(s.now))
-	for i := range s.nodes {
-		b = s.appendHand(b, i)
+	b[8] = s.spent[ticked]
+	binary.BigEndian.PutUint64(b[:], uint64(s.now))
+	for i, at := 0, 8+len(s.spent); i < maxExplored; i, at = i+1, at+9 {
+		b[at] = s.may[i]
+		binary.BigEndian.PutUint32(b[at+1:], uint32(s.nodes[i]))
+		binary.BigEndian.PutUint32(b[at+5:], uint32(s.hands[i]))
 	}
-	return keyOf(b)
+	h := sha256.Sum256(b[:])
+	return key(h[:])
 }
 
-func (s *shadow) appendHand(b []byte, node int) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(s.nodes[node]))
-	b = binary.BigEndian.AppendUint32(b, uint32(len(s.hand[node])))
-	for _, it := range s.hand[node] {
+// only is what decides what a node will do with its hand.
+func (s *shadow) only(node int) shadow {
+	one := shadow{now: s.now, spent: s.spent}
+	one.nodes[0], one.hands[0], one.may[0] = s.nodes[node], s.hands[node], s.may[node]
+	return one
+}
+
+// except is what decides what the others will do while a node does not move. It
+// can be told from what only gives: numbers of nodes are no less than zero.
+func (s *shadow) except(node int) shadow {
+	others := *s
+	others.nodes[node], others.hands[node], others.may[node] = none, 0, 0
+	return others
+}
+
+// hand is a set of packets that wait for one node.
+type hand struct {
+	items []item
+	open  []item // those that can be taken next
+}
+
+// deal numbers a hand; zero is the empty one.
+func (x *explorer) deal(items []item) int32 {
+	b := make([]byte, 0, 128)
+	for _, it := range items {
 		b = binary.BigEndian.AppendUint32(b, uint32(it))
 	}
-	return b
-}
-
-// handKey names a node, what waits for it, and what may become of that.
-func (s *shadow) handKey(node int) key {
-	b := make([]byte, 0, 128)
-	b = append(b, s.spent[lost], s.spent[doubled], s.spent[crashed], s.may[node])
-	b = binary.BigEndian.AppendUint64(b, uint64(s.now))
-	return keyOf(s.appendHand(b, node))
-}
-
-// otherKey names all nodes but one, what waits for them, and what may become of
-// that.
-func (s *shadow) otherKey(node int) key {
-	b := make([]byte, 0, 256)
-	b = append(b, s.spent[lost], s.spent[doubled], s.spent[crashed], byte(node))
-	b = binary.BigEndian.AppendUint64(b, uint64(s.now))
-	for i := range s.nodes {
-		if i != node {
-			b = append(b, s.may[i])
-			b = s.appendHand(b, i)
-		}
+	n, known := x.dealt[string(b)]
+	if !known {
+		n = int32(len(x.hands))
+		x.dealt[string(b)] = n
+		x.hands = append(x.hands, hand{items, x.open(items)})
 	}
-	return keyOf(b)
+	return n
 }
 
-// over reports that no packets are left.
-func (s *shadow) over() bool {
-	return !slices.ContainsFunc(s.hand, func(hand []item) bool { return len(hand) > 0 })
+// without is a hand with a packet gone.
+func (x *explorer) without(n int32, it item) int32 {
+	name := [2]int32{n, int32(it)}
+	less, known := x.less[name]
+	if !known {
+		items := slices.Clone(x.hands[n].items)
+		i := slices.Index(items, it)
+		less = x.deal(slices.Delete(items, i, i+1))
+		x.less[name] = less
+	}
+	return less
 }
 
-// without is the shadow with a packet gone.
-func (s shadow) without(node int, it item) shadow {
-	s.hand = slices.Clone(s.hand)
-	s.hand[node] = less(s.hand[node], it)
-	return s
-}
-
-func less(hand []item, it item) []item {
-	i := slices.Index(hand, it)
-	out := make([]item, 0, len(hand)+2)
-	return append(append(out, hand[:i]...), hand[i+1:]...)
-}
-
-// hand has what was sent wait for its readers.
-func (x *explorer) hand(s *shadow, sent []int32) {
+// wait has what was sent wait for its readers.
+func (x *explorer) wait(s *shadow, sent []int32) {
 	for _, n := range sent {
 		to := x.parcels[n].to
-		s.hand[to] = x.put(s.hand[to], item(n)<<1)
+		s.hands[to] = x.with(s.hands[to], item(n)<<1)
 	}
+}
+
+// with is a hand with a packet more.
+func (x *explorer) with(n int32, it item) int32 {
+	name := [2]int32{n, int32(it)}
+	more, known := x.more[name]
+	if !known {
+		more = x.deal(x.put(x.hands[n].items, it))
+		x.more[name] = more
+	}
+	return more
 }
 
 // put adds a packet to a hand. A hand is a set, in the order of numbers: in which
