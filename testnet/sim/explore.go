@@ -28,9 +28,9 @@ import (
 // and what reaches it decide what it becomes and what it says. So a move is
 // played once, wherever it is made; after that it is looked up, and histories
 // are followed on shadows, which have a number for each node and each packet.
-// Each history that ends elsewhere is then played for real, from its beginning,
-// and every packet sent and every node on the way must be those foretold: had the
-// function left something out, that is where it shows.
+// Each history that ends elsewhere is then played for real, from its beginning:
+// every packet sent on the way, and every node at the end, must be those foretold.
+// Had the function left something out, that is where it shows.
 //
 // Of histories that differ in nothing that can matter one is followed:
 //
