@@ -15,7 +15,8 @@
 //	check/     the invariants, over plain strings; it imports nothing it judges
 //	mixed.go   the script of a seed: all of that at once
 //	shrink.go  a failing script cut short
-//	explore.go every history of a small world
+//	explore.go every history of a small world (explore_*.go: its states, its moves)
+//	digest.go  all that a session has in memory, as one hash
 //
 // # One seed, one trace
 //

@@ -86,7 +86,7 @@ type explorer struct {
 	found Explored
 	seen  map[key]frontier  // states, and with how much of the budget spent
 	ways  map[key]*big.Int  // schedules from a state, where they are counted
-	mute  map[shadow]bool   // who says nothing
+	mute  map[key]bool      // who says nothing
 	inert map[[2]int32]bool // packets that do nothing to a node that has them
 	ends  map[sum]bool
 	*digester
@@ -133,7 +133,7 @@ func newExplorer(small Small) *explorer {
 		small.Options.Engine = standin.New()
 	}
 	return &explorer{
-		small: small, seen: map[key]frontier{}, ways: map[key]*big.Int{}, mute: map[shadow]bool{}, inert: map[[2]int32]bool{},
+		small: small, seen: map[key]frontier{}, ways: map[key]*big.Int{}, mute: map[key]bool{}, inert: map[[2]int32]bool{},
 		ends: map[sum]bool{}, digester: newDigester(), numbers: map[sum]int32{}, packets: map[parcel]int32{}, posts: map[sum]int{},
 		dealt: map[string]int32{"": 0}, hands: make([]hand, 1), more: map[[2]int32]int32{}, less: map[[2]int32]int32{},
 		moves: map[input]became{}, live: map[int32][]*World{},

@@ -111,18 +111,18 @@ func (s *shadow) key(whole bool) key {
 }
 
 // only is what decides what a node will do with its hand.
-func (s *shadow) only(node int) shadow {
+func (s *shadow) only(node int) key {
 	one := shadow{now: s.now, spent: s.spent}
 	one.nodes[0], one.hands[0], one.may[0] = s.nodes[node], s.hands[node], s.may[node]
-	return one
+	return one.key(true)
 }
 
 // except is what decides what the others will do while a node does not move. It
 // can be told from what only gives: numbers of nodes are no less than zero.
-func (s *shadow) except(node int) shadow {
+func (s *shadow) except(node int) key {
 	others := *s
 	others.nodes[node], others.hands[node], others.may[node] = none, 0, 0
-	return others
+	return others.key(true)
 }
 
 // hand is a set of packets that wait for one node.

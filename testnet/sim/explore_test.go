@@ -105,6 +105,7 @@ func TestExploreWhole(t *testing.T) {
 			small("two members, all faults of a change", "alice bob", change, Small{Lose: 1, Double: 1, Crash: 1}),
 			small("a removal and a rival", "alice bob carol", removal, Small{Lose: 1}),
 			small("two removals", "alice bob carol", mutual, Small{Lose: 1}),
+			small("two members, an alarm and a packet lost", "alice bob", change, Small{Lose: 1, Ticks: 1}),
 		)
 	}
 	for _, s := range worlds {
