@@ -63,9 +63,9 @@ func TestExplore(t *testing.T) {
 	}
 	if *long {
 		worlds = append(worlds,
-			small("a removal and a crash", "alice bob carol", removal, Small{Crash: 1}),
 			small("three members, all faults", "alice bob carol", keys, Small{Lose: 1, Double: 1, Crash: 1}),
-			small("a removal, all faults", "alice bob carol", removal, Small{Lose: 1, Double: 1, Crash: 1}),
+			small("a removal, all faults", "alice bob carol", "remove alice room carol", Small{Lose: 1, Double: 1, Crash: 1}),
+			small("a removal, a renewal and a crash", "alice bob carol", "remove alice room carol\nrefresh bob room", Small{Crash: 1}),
 			small("two members, all faults and an alarm", "alice bob", keys, Small{Lose: 1, Double: 1, Crash: 1, Ticks: 1}),
 		)
 	}
