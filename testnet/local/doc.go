@@ -30,6 +30,11 @@
 //	50 nodes    4.9 s   4.6 to 9.0, 10 runs    7.1 s   6.8 to 7.5, 4 runs; cores 11 s
 //	100 nodes   37 s    once                   28, 41 and 105 s; cores 70 s, once
 //
+// Since fewer connections are made while a group comes together, beside other work
+// (load 3 to 24): 50 nodes in 5.5, 6.0 and 5.2 s with 6.8, 6.8 and 6.9 s of cores
+// (9.1 to 9.6 before), 100 in 15.1 s with 21.8 s, once (37.6 to 70 before). They end in
+// 1.7 to 2.0 and 3.9 s; fifty took up to 21 s.
+//
 // Of the 2.4 s of cores a half is the start of twenty daemons, a tenth that they
 // become contacts, the rest joining and a hundred connections.
 //
