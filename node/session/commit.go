@@ -632,7 +632,7 @@ func (s *Session) commit(h *held, jobs []job, refresh bool) {
 		s.own[h.id] = CommitID{}
 		return
 	}
-	header := s.state(controlHeader, s.headingOf(&v.cand))
+	header := s.state(controlHeader, s.headingOf(&v))
 	v.cand.Signed = consensus.Word(header)
 	raw := s.sealOn(h, innerCommit, encode(announced{built.Commit, header}))
 	if len(raw) > maxEnvelopeBytes {

@@ -59,7 +59,7 @@ func (s *Session) needs(account Account, d *heading) {
 		}
 		return
 	}
-	if s.chain.Needed(d.Child, c.Author) || account != c.Author && !s.chain.Guilty(account) && !s.spread(c, account) {
+	if s.chain.Needed(d.child(), c.Author) || account != c.Author && !s.chain.Guilty(account) && !s.spread(c, account) {
 		s.seek(d.Parent)
 	}
 }

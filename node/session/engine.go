@@ -1,8 +1,10 @@
 package session
 
 import (
+	"crypto/sha256"
 	"errors"
 	"io"
+	"slices"
 )
 
 // Engine is the group cryptography a session stands on: everything that is not
@@ -33,17 +35,17 @@ type Engine interface {
 	// Create starts a group of one, epoch 0, with context as its policy.
 	Create(self Identity, group, context []byte, rand io.Reader) (Epoch, error)
 	// Join enters by a Welcome that answers one of packages; the index of that
-	// one is returned.
+	// one is returned. The epoch has no ID until it is told its parent.
 	Join(self Identity, welcome []byte, packages []Package) (Epoch, int, error)
-	// Load takes back a saved epoch; cell finds the value of a cell that
-	// Epoch.Save named.
-	Load(self Identity, id EpochID, cell func(name string) ([]byte, bool)) (Epoch, error)
+	// Load takes back a saved epoch, which came from parent; cell finds the value
+	// of a cell that Epoch.Save named.
+	Load(self Identity, parent EpochID, core Core, cell func(name string) ([]byte, bool)) (Epoch, error)
 }
 
 // Cell is one record of an engine's durable state. Writing it replaces the one
 // of the same name; a nil value takes it away. Names are unique in the group:
-// epoch/<EpochID> for an epoch, keys/<EpochID>/… for its message keys, and
-// others for what epochs share.
+// epoch/<Core> for an epoch, keys/<Core>/… for its message keys, and others for
+// what epochs share.
 type Cell struct {
 	Name   string
 	Value  []byte
@@ -54,7 +56,12 @@ type Cell struct {
 // Making or applying a commit gives another Epoch and leaves this one whole,
 // so several children of one epoch can be held at once.
 type Epoch interface {
+	// ID is ChildOf the parent's ID and Core.
 	ID() EpochID
+	Core() Core
+	// Follow tells an epoch that was joined which one it came from. Nothing else
+	// of it changes.
+	Follow(parent EpochID)
 	Number() uint64
 	Group() []byte
 	// Context is the policy (policy.go) that the group context carries.
@@ -171,8 +178,18 @@ type Applied struct {
 	Removed []uint32
 	Context []byte // the policy that replaces the old one, or nil
 	Data    []byte
-	Child   EpochID // known even where Next is nil
-	Next    Epoch   // nil: it removes me
+	Core    Core  // of the child, known even where Next is nil
+	Next    Epoch // nil: it removes me
+}
+
+// Core is what an engine calls a state: what it is, apart from where it came from.
+type Core [32]byte
+
+// ChildOf names the state that a commit led to from another. The name holds fast
+// to all before it, back to where the group began, so that a header which claims
+// that a state came from elsewhere is of another state, whoever signs it.
+func ChildOf(parent EpochID, core Core) EpochID {
+	return sha256.Sum256(slices.Concat([]byte("covey epoch v1"), parent[:], core[:]))
 }
 
 // Opened is a message and what opening it consumed.

@@ -137,7 +137,7 @@ func (MLS) Create(self Identity, group, context []byte, rand io.Reader) (Epoch, 
 	if err != nil {
 		return nil, err
 	}
-	return newMLSEpoch(e, self), nil
+	return newMLSEpoch(e, self, EpochID{}), nil
 }
 
 // mlsExtensions are a group's: the policy, and that every member knows it.
@@ -171,14 +171,14 @@ func (MLS) Join(self Identity, welcome []byte, packages []Package) (Epoch, int, 
 		if !sane(e) {
 			return nil, 0, fmt.Errorf("%w: a group of another kind", ErrInvalid)
 		}
-		return newMLSEpoch(e, self), i, nil
+		return newMLSEpoch(e, self, EpochID{}), i, nil
 	}
 	return nil, 0, fmt.Errorf("%w: no key package of mine is welcome", ErrInvalid)
 }
 
 // Load implements Engine.
-func (MLS) Load(self Identity, id EpochID, cell func(string) ([]byte, bool)) (Epoch, error) {
-	record, ok := cell(mls.EpochName(mls.EpochID(id)))
+func (MLS) Load(self Identity, parent EpochID, core Core, cell func(string) ([]byte, bool)) (Epoch, error) {
+	record, ok := cell(mls.EpochName(mls.EpochID(core)))
 	if !ok {
 		return nil, fmt.Errorf("%w: no such epoch saved", ErrInvalid)
 	}
@@ -186,10 +186,10 @@ func (MLS) Load(self Identity, id EpochID, cell func(string) ([]byte, bool)) (Ep
 	if err != nil {
 		return nil, err
 	}
-	if EpochID(e.ID()) != id {
+	if Core(e.ID()) != core {
 		return nil, fmt.Errorf("%w: another epoch saved", ErrInvalid)
 	}
-	return newMLSEpoch(e, self), nil
+	return newMLSEpoch(e, self, parent), nil
 }
 
 // sane reports that an epoch is one of this protocol: suite, extensions, and
@@ -219,19 +219,24 @@ func ourExtensions(x mls.Extensions) bool {
 // mlsEpoch is one epoch of the engine; members is a view made once.
 type mlsEpoch struct {
 	e       *mls.Epoch
+	id      EpochID
 	self    Identity
 	members []Leaf
 }
 
-func newMLSEpoch(e *mls.Epoch, self Identity) *mlsEpoch {
+func newMLSEpoch(e *mls.Epoch, self Identity, parent EpochID) *mlsEpoch {
 	m := &mlsEpoch{e: e, self: self, members: make([]Leaf, 0, e.Len())}
+	m.Follow(parent)
 	for i, n := range e.Members() {
 		m.members = append(m.members, leafOf(i, n))
 	}
 	return m
 }
 
-func (m *mlsEpoch) ID() EpochID     { return EpochID(m.e.ID()) }
+func (m *mlsEpoch) Follow(parent EpochID) { m.id = ChildOf(parent, m.Core()) }
+
+func (m *mlsEpoch) ID() EpochID     { return m.id }
+func (m *mlsEpoch) Core() Core      { return Core(m.e.ID()) }
 func (m *mlsEpoch) Number() uint64  { return m.e.Number() }
 func (m *mlsEpoch) Group() []byte   { return m.e.GroupID() }
 func (m *mlsEpoch) Members() []Leaf { return m.members }
@@ -298,7 +303,7 @@ func (m *mlsEpoch) applied(c *mls.Candidate) (Applied, error) {
 	if c.External || !c.Path || len(c.PSKs) > 0 || c.ReInit != nil || len(c.Updated) > 0 || c.WireFormat != mls.WirePublicMessage {
 		return Applied{}, fmt.Errorf("%w: a commit of a kind that is not used here", ErrInvalid)
 	}
-	ap := Applied{Author: uint32(c.Committer), Data: c.AuthenticatedData, Child: EpochID(c.Next.ID())}
+	ap := Applied{Author: uint32(c.Committer), Data: c.AuthenticatedData, Core: Core(c.Next.ID())}
 	for _, p := range c.Proposals {
 		switch p.Proposal.(type) {
 		case *mls.Add, *mls.Remove, *mls.GroupContextExtensions:
@@ -329,7 +334,7 @@ func (m *mlsEpoch) applied(c *mls.Candidate) (Applied, error) {
 		return Applied{}, fmt.Errorf("%w: a leaf of another kind", ErrInvalid)
 	}
 	if c.Next.Member() {
-		ap.Next = newMLSEpoch(c.Next, m.self)
+		ap.Next = newMLSEpoch(c.Next, m.self, m.id)
 	}
 	return ap, nil
 }

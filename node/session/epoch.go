@@ -22,6 +22,7 @@ import (
 // held is an epoch this device has been able to enter.
 type held struct {
 	id, parent EpochID
+	core       Core
 	number     uint64
 	commit     CommitID // that led here
 	epoch      Epoch    // nil once no rival on it can be entered any more
@@ -81,7 +82,7 @@ func (s *Session) view(e Epoch, parent EpochID, by CommitID) (*held, error) {
 		return nil, err
 	}
 	h := &held{
-		id: e.ID(), parent: parent, commit: by, number: e.Number(), epoch: e, self: e.Self(), since: s.now, policy: &policy,
+		id: e.ID(), parent: parent, core: e.Core(), commit: by, number: e.Number(), epoch: e, self: e.Self(), since: s.now, policy: &policy,
 		tag: Tag(e.Export("covey branch tag", 16)), branch: Key(e.Export("covey branch", 32)),
 	}
 	var before *roster
@@ -115,7 +116,7 @@ func (s *Session) enter(h *held) {
 }
 
 func (s *Session) saveLine(h *held) {
-	s.save(rowLine(h.id), encode(savedLine{h.parent, h.commit, h.number, h.tag, h.stamp, h.since, h.past}), EpochID{})
+	s.save(rowLine(h.id), encode(savedLine{h.parent, h.commit, h.number, h.tag, h.stamp, h.since, h.past, h.core}), EpochID{})
 }
 
 // saveEpoch writes what of an epoch is not written yet, under a wrapping key.
@@ -169,14 +170,15 @@ type carried struct {
 type verdict struct {
 	cand    consensus.Candidate
 	leaf    uint32 // its author's
-	child   *held  // nil: the commit takes me out, or its path cannot be opened
-	newer   bool   // its policy is of a version not known here
+	core    Core
+	child   *held // nil: the commit takes me out, or its path cannot be opened
+	newer   bool  // its policy is of a version not known here
 	intents []intent
 }
 
 // judge decides a commit on p from p and the commit alone.
 func (s *Session) judge(p *held, id CommitID, ap Applied) (verdict, error) {
-	v := verdict{leaf: ap.Author}
+	v := verdict{leaf: ap.Author, core: ap.Core}
 	at, ok := p.roster.leaf(ap.Author)
 	if !ok {
 		return v, fmt.Errorf("%w: no such author", ErrInvalid)
@@ -230,7 +232,7 @@ func (s *Session) judge(p *held, id CommitID, ap Applied) (verdict, error) {
 func (s *Session) candidate(p *held, id CommitID, at int, next *roster, ap Applied) consensus.Candidate {
 	author := p.roster.account[at]
 	return consensus.Candidate{
-		ID: id, Parent: p.id, Child: s.ruleOf(ap.Child, p.number+1, next, nil),
+		ID: id, Parent: p.id, Child: s.ruleOf(ChildOf(p.id, ap.Core), p.number+1, next, nil),
 		Author: author, Role: p.policy.roleOf(author), Slot: s.slots(p)[at],
 		Class: classOf(p.roster, author, ap), Header: ap.Next == nil, Opened: true,
 	}

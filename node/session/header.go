@@ -20,7 +20,7 @@ import (
 type heading struct {
 	Commit  CommitID        `cbor:"1,keyasint"`
 	Parent  EpochID         `cbor:"2,keyasint"`
-	Child   EpochID         `cbor:"3,keyasint"`
+	Core    Core            `cbor:"3,keyasint"` // of the child
 	Number  uint64          `cbor:"4,keyasint"` // of the child
 	Class   consensus.Class `cbor:"5,keyasint"`
 	Role    Role            `cbor:"6,keyasint"`
@@ -38,9 +38,10 @@ type announced struct {
 }
 
 // headingOf is what a commit of mine is.
-func (s *Session) headingOf(c *consensus.Candidate) heading {
+func (s *Session) headingOf(v *verdict) heading {
+	c := &v.cand
 	d := heading{
-		Commit: c.ID, Parent: c.Parent, Child: c.Child.ID, Number: c.Child.Number,
+		Commit: c.ID, Parent: c.Parent, Core: v.core, Number: c.Child.Number,
 		Class: c.Class, Role: c.Role, Slot: c.Slot, Carries: c.Carries,
 	}
 	p, _ := s.chain.Epoch(c.Parent)
@@ -64,7 +65,7 @@ func (s *Session) headed(p *held, v *verdict, signed []byte) error {
 	if v.newer { // what it carries cannot be read
 		v.cand.Carries = d.Carries
 	}
-	if !bytes.Equal(c.Body, encode(s.headingOf(&v.cand))) {
+	if !bytes.Equal(c.Body, encode(s.headingOf(v))) {
 		return fmt.Errorf("%w: its header is of another commit", ErrInvalid)
 	}
 	v.cand.Signed = consensus.Word(signed)
@@ -124,10 +125,13 @@ func (s *Session) takeHeader(account Account, c *control, e *envelope, signed []
 	return outLogged
 }
 
+// child is where the commit leads.
+func (d *heading) child() EpochID { return ChildOf(d.Parent, d.Core) }
+
 // candidate is what a heading says, but for who is in its child.
 func (d *heading) candidate(author Account, signed []byte) consensus.Candidate {
 	return consensus.Candidate{
-		ID: d.Commit, Parent: d.Parent, Child: consensus.Epoch{ID: d.Child, Number: d.Number, Voters: d.Voters},
+		ID: d.Commit, Parent: d.Parent, Child: consensus.Epoch{ID: d.child(), Number: d.Number, Voters: d.Voters},
 		Author: author, Class: d.Class, Role: d.Role, Slot: d.Slot, Carries: d.Carries, Header: true,
 		Signed: consensus.Word(signed),
 	}

@@ -140,7 +140,7 @@ func (s *Session) takeCommit(by EnvelopeID, p *held, body []byte) outcome {
 		s.count(DropInvalid)
 		return outRefused
 	}
-	if h := s.held[ap.Child]; h != nil { // the same commit, framed anew
+	if s.held[ChildOf(p.id, ap.Core)] != nil { // the same commit, framed anew
 		s.count(DropDuplicate)
 		return outLogged
 	}
@@ -169,7 +169,7 @@ func (s *Session) takeCommit(by EnvelopeID, p *held, body []byte) outcome {
 // which this is an old copy.
 func (s *Session) ownEcho(p *held, id CommitID, ap Applied) {
 	made, ok := s.own[p.id]
-	if ok && (made == id || ap.Child == EpochID{} || s.held[ap.Child] != nil) {
+	if ok && (made == id || ap.Core == Core{} || s.held[ChildOf(p.id, ap.Core)] != nil) {
 		s.count(DropOwn)
 		return
 	}

@@ -102,7 +102,7 @@ func aim(c *control, head EpochID) {
 		b.Head = head
 		c.Body = encode(b)
 	case c.Kind == controlHeader && decode(c.Body, &d) == nil && d.Parent == EpochID{}:
-		d.Parent, d.Child = head, EpochID{1}
+		d.Parent, d.Core = head, Core{1}
 		c.Body = encode(d)
 	}
 }

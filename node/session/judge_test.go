@@ -226,11 +226,23 @@ func (tb *table) announce(by, reader string, commit []byte, but ...func(*heading
 	if err != nil {
 		tb.t.Fatal(err)
 	}
-	d := s.headingOf(&v.cand)
+	d := s.headingOf(&v)
 	for _, f := range but {
 		f(&d)
 	}
 	return author.sealOn(author.head(), innerCommit, encode(announced{commit, author.state(controlHeader, d)}))
+}
+
+// A header that claims that a state came from elsewhere is of another state: who
+// knows the way to it by headers alone keeps to it, whatever a liar says of it.
+func TestStatesHoldFastToWhereTheyCameFrom(t *testing.T) {
+	said := heading{Commit: CommitID{1}, Parent: EpochID{1}, Core: Core{1}, Number: 1}
+	lie := said
+	lie.Parent = EpochID{2}
+	a, b := said.candidate(Account{1}, nil), lie.candidate(Account{2}, nil)
+	if a.Child.ID == b.Child.ID || a.Child.ID == (EpochID{}) {
+		t.Error("one state came from two")
+	}
 }
 
 // Nobody takes a commit without its author's word of it, true in all: else it
@@ -244,7 +256,7 @@ func TestCommitsComeWithTheirHeader(t *testing.T) {
 		"no header":     tb.s["alice"].sealOn(tb.s["alice"].head(), innerCommit, commit),
 		"an empty one":  tb.s["alice"].sealOn(tb.s["alice"].head(), innerCommit, encode(announced{Commit: commit})),
 		"another's":     tb.announce("carol", "bob", tb.craft("alice", Edit{})),
-		"another child": tb.announce("alice", "bob", commit, func(d *heading) { d.Child[0]++ }),
+		"another child": tb.announce("alice", "bob", commit, func(d *heading) { d.Core[0]++ }),
 		"another class": tb.announce("alice", "bob", commit, func(d *heading) { d.Class-- }),
 		"another slot":  tb.announce("alice", "bob", commit, func(d *heading) { d.Slot++ }),
 		"somebody left": tb.announce("alice", "bob", commit, func(d *heading) { d.Out = []Account{tb.cfg["carol"].Self.Account} }),

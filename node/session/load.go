@@ -46,7 +46,7 @@ func (s *Session) loadEpochs(l *loader) {
 		l.id(key, h.id[:])
 		l.read(key, &ln)
 		h.parent, h.commit, h.number, h.tag, h.stamp = ln.Parent, ln.Commit, ln.Number, ln.Tag, ln.Stamp
-		h.since, h.past = ln.Since, ln.Past
+		h.since, h.past, h.core = ln.Since, ln.Past, ln.Core
 		all = append(all, h)
 	})
 	slices.SortStableFunc(all, func(a, b *held) int { return cmp.Compare(a.number, b.number) })
@@ -54,14 +54,14 @@ func (s *Session) loadEpochs(l *loader) {
 	for _, h := range all {
 		s.held[h.id] = h
 		s.tags[h.tag] = h.id
-		if _, ok := cell(epochCell(h.id)); ok && l.err == nil {
+		if _, ok := cell(epochCell(h.core)); ok && l.err == nil {
 			l.err = s.loadEpoch(l, h, cell)
 		}
 	}
 }
 
 func (s *Session) loadEpoch(l *loader, h *held, cell func(string) ([]byte, bool)) error {
-	e, err := s.cfg.Engine.Load(s.cfg.Self, h.id, cell)
+	e, err := s.cfg.Engine.Load(s.cfg.Self, h.parent, h.core, cell)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (s *Session) loadEpoch(l *loader, h *held, cell func(string) ([]byte, bool)
 	}
 	var cells []Cell
 	h.cells = map[string]bool{rowBranch(h.id): true}
-	l.each(keyCells(h.id), func(key string) {
+	l.each(keyCells(h.core), func(key string) {
 		cells = append(cells, Cell{Name: key, Value: l.rows[key]})
 		h.cells[key] = true
 	})

@@ -28,8 +28,8 @@ const (
 )
 
 // epochCell and keyCells are the engine's names (Cell).
-func epochCell(id EpochID) string     { return "epoch/" + hex.EncodeToString(id[:]) }
-func keyCells(id EpochID) string      { return "keys/" + hex.EncodeToString(id[:]) + "/" }
+func epochCell(c Core) string         { return "epoch/" + hex.EncodeToString(c[:]) }
+func keyCells(c Core) string          { return "keys/" + hex.EncodeToString(c[:]) + "/" }
 func rowBranch(id EpochID) string     { return "branch/" + hex.EncodeToString(id[:]) }
 func rowLine(id EpochID) string       { return "line/" + hex.EncodeToString(id[:]) }
 func rowCandidate(id CommitID) string { return "commit/" + hex.EncodeToString(id[:]) }
@@ -143,6 +143,7 @@ type savedLine struct {
 	Stamp  [32]byte `cbor:"5,keyasint"`
 	Since  Time     `cbor:"6,keyasint"`
 	Past   Time     `cbor:"7,keyasint"`
+	Core   Core     `cbor:"8,keyasint"`
 }
 
 // savedCandidate is a row of a commit in the tree.

@@ -127,7 +127,7 @@ func WelcomeGroup(b []byte) (GroupID, error) {
 
 // holdWelcome keeps a Welcome until its commit is agreed on.
 func (s *Session) holdWelcome(id CommitID, b Built) {
-	w := &heldWelcome{Commit: id, Child: b.Applied.Child, Welcome: b.Welcome, Since: s.now}
+	w := &heldWelcome{Commit: id, Child: b.Applied.Next.ID(), Welcome: b.Welcome, Since: s.now}
 	for _, l := range b.Applied.Added {
 		w.To = append(w.To, l.Device)
 	}
@@ -316,8 +316,10 @@ func (s *Session) openInvitation(b []byte, packages []Package) (e Epoch, side si
 		return nil, side, 0, fmt.Errorf("%w: %w", ErrWelcome, err)
 	}
 	plain, ok := eng.Open(Key(e.Export("covey sidecar", 32)), in.Group[:], in.Sidecar)
-	if !ok || decode(plain, &side) != nil || !slices.Equal(e.Group(), in.Group[:]) || !s.readTrail(&side) ||
-		side.into().Child.ID != e.ID() || side.into().Child.Number != e.Number() {
+	if !ok || decode(plain, &side) != nil || !slices.Equal(e.Group(), in.Group[:]) || !s.readTrail(&side) {
+		return nil, side, 0, errSidecar
+	}
+	if e.Follow(side.into().Parent); side.into().Child.ID != e.ID() || side.into().Child.Number != e.Number() {
 		return nil, side, 0, errSidecar
 	}
 	return e, side, used, nil

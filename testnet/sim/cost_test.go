@@ -93,7 +93,7 @@ func TestPrices(t *testing.T) {
 			OpJoin:    func() { p.eng.Join(p.other, p.welcome, []session.Package{p.pkg}) },
 			OpCommit:  func() { p.first.Commit(session.Edit{Now: genesis}, p.rand) },
 			OpApply:   func() { must(p.member.Apply(commit)) },
-			OpRestore: func() { must(p.eng.Load(p.other, p.member.ID(), cell)) },
+			OpRestore: func() { must(p.eng.Load(p.other, session.EpochID{}, p.member.Core(), cell)) },
 		} {
 			at[op] = append(at[op], took(f))
 		}

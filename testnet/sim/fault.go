@@ -353,7 +353,7 @@ func (b *byzantine) grind(n int, after time.Duration) {
 	var best session.Built
 	for range n {
 		built, err := e.Commit(session.Edit{}, luck)
-		if err == nil && (best.Commit == nil || bytes.Compare(built.Applied.Child[:], best.Applied.Child[:]) < 0) {
+		if err == nil && (best.Commit == nil || lower(e, built, best)) {
 			best = built
 		}
 	}
@@ -369,6 +369,12 @@ func (b *byzantine) grind(n int, after time.Duration) {
 		b.s.saw(e, best.Applied)
 		b.tell(func(int) bool { return true }, b.announce(e, best, luck))
 	})
+}
+
+// lower reports that a commit on e leads to a lower id than another.
+func lower(e session.Epoch, a, b session.Built) bool {
+	at, than := session.ChildOf(e.ID(), a.Applied.Core), session.ChildOf(e.ID(), b.Applied.Core)
+	return bytes.Compare(at[:], than[:]) < 0
 }
 
 // many makes so many commits on one epoch.

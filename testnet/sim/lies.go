@@ -118,7 +118,6 @@ func (b *byzantine) signed(c words) []byte {
 // announce seals a renewal of its own keys, with the header that it must have.
 func (b *byzantine) announce(e session.Epoch, made session.Built, luck *Rand) []byte {
 	id, group := e.ID(), b.s.s.Group()
-	child := made.Applied.Child
 	name := sha256.Sum256(slices.Concat([]byte("covey commit v1"), id[:], made.Commit))
 	var leaves []uint32
 	at := 0
@@ -134,7 +133,7 @@ func (b *byzantine) announce(e session.Epoch, made session.Built, luck *Rand) []
 		}
 	}
 	slot := consensus.Slots(session.EpochID(group), e.Number(), leaves)[at]
-	d := words{1: name[:], 2: id[:], 3: child[:], 4: e.Number() + 1, 5: int(consensus.ClassMaintain), 6: role, 7: uint64(slot), 8: false}
+	d := words{1: name[:], 2: id[:], 3: made.Applied.Core[:], 4: e.Number() + 1, 5: int(consensus.ClassMaintain), 6: role, 7: uint64(slot), 8: false}
 	return b.forge(e, 1, encoded(words{1: made.Commit, 2: b.sign(sayHeader, d, luck)}), luck)
 }
 
@@ -177,17 +176,17 @@ func (b *byzantine) lie(n int) {
 	luck := NewRand(w.seed, "lie", b.s.n.name, itoa(n))
 	some := func() []byte { x := make([]byte, 32); luck.Read(x); return x }
 	d := words{1: some(), 2: head[:], 3: some(), 4: e.Number() + 1, 5: luck.IntN(5), 6: 2, 7: 0, 8: luck.Chance(0.5)}
-	account := b.s.n.id.Account
+	account, to := b.s.n.id.Account, session.EpochID{}
 	switch luck.IntN(7) {
 	case 0: // everybody left
 		d[10] = othersIn(w, e, account)
 	case 1: // somebody nobody knows came
 		d[9] = [][]byte{some()}
-	case 2: // it leads to where all are, or were
-		at := b.s.group.order[luck.IntN(len(b.s.group.order))]
-		d[3] = at.child[:]
-	case 3: // to where it came from
-		d[3] = head[:]
+	case 2: // it leads from elsewhere to the state where all are
+		core := e.Core()
+		d[2], d[3] = b.s.group.order[luck.IntN(len(b.s.group.order))].child[:], core[:]
+	case 3: // it is of no commit, and all that is said is for where all are
+		to = head
 	case 4: // on no epoch
 		d[2] = some()
 	case 5: // one alone votes there
@@ -197,13 +196,15 @@ func (b *byzantine) lie(n int) {
 			b.s.saw(e, built.Applied)
 			copy(b.s.eng.recent[1:], b.s.eng.recent[:]) // its own session will not enter it
 			b.s.eng.recent[0] = built.Applied.Next
-			child := built.Applied.Child
-			d[3], d[5] = child[:], 0
+			d[3], d[5] = built.Applied.Core[:], 0
 			defer b.tell(func(int) bool { return true }, b.announce(e, built, luck))
 		}
 	}
 	b.state(sayHeader, d, luck)
-	b.state(sayVote, words{1: d[3], 2: d[4], 3: 4*(e.Number()+1) + uint64(n%36), 5: make([]byte, 32), 6: make([]byte, 32)}, luck)
+	if to == (session.EpochID{}) {
+		to = session.ChildOf(session.EpochID(d[2].([]byte)), session.Core(d[3].([]byte)))
+	}
+	b.state(sayVote, words{1: to[:], 2: d[4], 3: 4*(e.Number()+1) + uint64(n%36), 5: make([]byte, 32), 6: make([]byte, 32)}, luck)
 }
 
 func othersIn(w *World, e session.Epoch, but session.Account) (out [][]byte) {

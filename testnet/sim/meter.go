@@ -96,11 +96,11 @@ func (m *meter) Join(self session.Identity, welcome []byte, packages []session.P
 		return nil, i, err
 	}
 	m.charge(OpJoin, len(e.Members()), len(welcome))
-	return m.reach(e, false), i, nil // a Welcome brought again is opened, and not used
+	return &metered{Epoch: e, m: m}, i, nil // told once it follows its parent
 }
 
-func (m *meter) Load(self session.Identity, id session.EpochID, cell func(string) ([]byte, bool)) (session.Epoch, error) {
-	e, err := m.Engine.Load(self, id, cell)
+func (m *meter) Load(self session.Identity, parent session.EpochID, core session.Core, cell func(string) ([]byte, bool)) (session.Epoch, error) {
+	e, err := m.Engine.Load(self, parent, core, cell)
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +151,14 @@ func (e *metered) Erase() {
 	e.erased = true
 }
 
+// Follow tells the books of a state that a Welcome leads to. One that is brought
+// again is opened, and not held.
+func (e *metered) Follow(parent session.EpochID) {
+	e.Epoch.Follow(parent)
+	e.id = e.Epoch.ID()
+	e.m.reach(e.Epoch, false)
+}
+
 func (e *metered) Export(label string, size int) []byte {
 	e.m.charge(OpExport, 0, size)
 	return e.Epoch.Export(label, size)
@@ -177,7 +185,7 @@ func (e *metered) Apply(commit []byte) (session.Applied, error) {
 	switch g, name := e.m.s.group, sha256.Sum256(commit); {
 	case err == nil:
 		e.m.s.saw(e.Epoch, a)
-		g.entered[name] = a.Child
+		g.entered[name] = session.ChildOf(e.ID(), a.Core)
 	case errors.Is(err, session.ErrInvalid) && !e.m.quiet:
 		e.m.s.refused = append(e.m.s.refused, name)
 	}

@@ -26,14 +26,15 @@ type edge struct {
 // saw records how a child of an epoch came about; the first to tell names it.
 func (s *seat) saw(parent session.Epoch, a session.Applied) {
 	g := s.group
-	if a.Child == (session.EpochID{}) || g.edges[a.Child] != nil {
+	child := session.ChildOf(parent.ID(), a.Core)
+	if a.Core == (session.Core{}) || g.edges[child] != nil {
 		return
 	}
 	what := s.n.w.describe(parent, a)
-	e := g.addEdge(a.Child, parent.ID(), parent.Number()+1, what)
+	e := g.addEdge(child, parent.ID(), parent.Number()+1, what)
 	device, _, _ := strings.Cut(what, " ")
 	e.author, _, _ = strings.Cut(device, "/")
-	s.n.w.Book.Child(epochName(a.Child), epochName(e.parent), e.author)
+	s.n.w.Book.Child(epochName(child), epochName(e.parent), e.author)
 	e.renews = strings.HasSuffix(what, " refreshes")
 }
 

@@ -40,5 +40,5 @@ func (f *formed) Create(self session.Identity, group, context []byte, rand io.Re
 	if i < 0 {
 		return nil, fmt.Errorf("%w: not one of those the group was formed of", session.ErrInvalid)
 	}
-	return &state{eng: f.Engine, ep: f.ep, self: self, leaf: uint32(i)}, nil
+	return f.Engine.state(f.ep, self, uint32(i), session.EpochID{}), nil
 }

@@ -39,7 +39,7 @@ func (s *state) Keys() session.Keys {
 	return s.keys
 }
 
-func keysCell(id session.EpochID, what string) string { return fmt.Sprintf("keys/%x/%s", id[:], what) }
+func keysCell(id session.Core, what string) string { return fmt.Sprintf("keys/%x/%s", id[:], what) }
 
 // Save names the epoch and each ratchet that was used.
 func (k *keys) Save() ([]session.Cell, error) {
@@ -119,7 +119,7 @@ func (k *keys) Protect(plain []byte, _ io.Reader) ([]byte, []session.Cell, error
 
 func (k *keys) Unprotect(message []byte) (session.Opened, error) {
 	r := reader{b: message}
-	id, leaf, gen := session.EpochID(r.fixed()), r.u32(), r.u32()
+	id, leaf, gen := session.Core(r.fixed()), r.u32(), r.u32()
 	o := session.Opened{Plain: r.bytes()}
 	if k.ep == nil {
 		return o, fmt.Errorf("%w: erased", session.ErrInvalid)

@@ -13,7 +13,7 @@ import (
 // Engine implements [session.Engine]. Sessions that are to meet share one; it
 // is not safe for concurrent use.
 type Engine struct {
-	epochs   map[session.EpochID]*epoch
+	epochs   map[session.Core]*epoch
 	openings map[[32]byte]*opening // commits that members lately opened, by hash
 	// Tamper, where set, is called for each commit made and may name leaves
 	// whose path is to be malformed (they get session.ErrPath).
@@ -26,12 +26,12 @@ const maxOpenings = 1 << 10
 
 // New returns an engine with no groups.
 func New() *Engine {
-	return &Engine{epochs: map[session.EpochID]*epoch{}, openings: map[[32]byte]*opening{}}
+	return &Engine{epochs: map[session.Core]*epoch{}, openings: map[[32]byte]*opening{}}
 }
 
 // epoch is what all members of an epoch share.
 type epoch struct {
-	id      session.EpochID
+	id      session.Core
 	number  uint64
 	group   []byte
 	context []byte
@@ -141,7 +141,7 @@ func (e *Engine) Create(self session.Identity, group, context []byte, rand io.Re
 	}
 	leaf := session.Leaf{Device: self.Device, Certificate: self.Certificate, Stamp: hash("leaf", seed[:])}
 	ep := e.intern(&epoch{group: group, context: context, leaves: []session.Leaf{leaf}, secret: hash("secret", seed[:])})
-	return &state{eng: e, ep: ep, self: self}, nil
+	return e.state(ep, self, 0, session.EpochID{}), nil
 }
 
 // intern names an epoch and keeps one copy of it.
@@ -165,7 +165,7 @@ func (e *Engine) intern(ep *epoch) *epoch {
 // Join implements [session.Engine].
 func (e *Engine) Join(self session.Identity, welcome []byte, packages []session.Package) (session.Epoch, int, error) {
 	r := reader{b: welcome}
-	id := session.EpochID(r.fixed())
+	id := session.Core(r.fixed())
 	secret := r.fixed()
 	var refs [][32]byte
 	for len(r.b) > 0 && !r.bad {
@@ -182,7 +182,7 @@ func (e *Engine) Join(self session.Identity, welcome []byte, packages []session.
 		}
 		for _, l := range ep.leaves {
 			if l.Stamp == k.fresh {
-				return &state{eng: e, ep: ep, self: self, leaf: l.Index}, i, nil
+				return e.state(ep, self, l.Index, session.EpochID{}), i, nil
 			}
 		}
 	}
@@ -191,13 +191,15 @@ func (e *Engine) Join(self session.Identity, welcome []byte, packages []session.
 
 // Load implements [session.Engine]: what is saved names the shared part, so it
 // can be taken back only where the engine is the same.
-func (e *Engine) Load(self session.Identity, id session.EpochID, cell func(string) ([]byte, bool)) (session.Epoch, error) {
-	saved, ok := cell(epochCell(id))
-	ep := e.epochs[id]
+func (e *Engine) Load(self session.Identity, parent session.EpochID, core session.Core, cell func(string) ([]byte, bool)) (session.Epoch, error) {
+	saved, ok := cell(epochCell(core))
+	ep := e.epochs[core]
 	if !ok || len(saved) != 5 || ep == nil {
 		return nil, fmt.Errorf("%w: no such epoch saved, or of another engine", session.ErrInvalid)
 	}
-	return &state{eng: e, ep: ep, self: self, leaf: binary.BigEndian.Uint32(saved), erased: saved[4] == 1, loaded: true}, nil
+	s := e.state(ep, self, binary.BigEndian.Uint32(saved), parent)
+	s.erased, s.loaded = saved[4] == 1, true
+	return s, nil
 }
 
-func epochCell(id session.EpochID) string { return fmt.Sprintf("epoch/%x", id[:]) }
+func epochCell(id session.Core) string { return fmt.Sprintf("epoch/%x", id[:]) }

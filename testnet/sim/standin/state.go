@@ -12,6 +12,7 @@ import (
 // state is an epoch seen from one leaf.
 type state struct {
 	eng  *Engine
+	id   session.EpochID
 	ep   *epoch
 	self session.Identity
 	leaf uint32
@@ -20,7 +21,17 @@ type state struct {
 	erased, loaded bool
 }
 
-func (s *state) ID() session.EpochID     { return s.ep.id }
+func (e *Engine) state(ep *epoch, self session.Identity, leaf uint32, parent session.EpochID) *state {
+	s := &state{eng: e, ep: ep, self: self, leaf: leaf}
+	s.Follow(parent)
+	return s
+}
+
+// Follow implements [session.Epoch].
+func (s *state) Follow(parent session.EpochID) { s.id = session.ChildOf(parent, s.ep.id) }
+
+func (s *state) ID() session.EpochID     { return s.id }
+func (s *state) Core() session.Core      { return s.ep.id }
 func (s *state) Number() uint64          { return s.ep.number }
 func (s *state) Group() []byte           { return s.ep.group }
 func (s *state) Context() []byte         { return s.ep.context }
@@ -53,7 +64,7 @@ func (s *state) Alive() bool                   { return !s.erased }
 // A commit is: parent, author leaf, nonce, new policy (optional), data,
 // removed leaves, malformed leaves, added key packages, signature, tag.
 type commit struct {
-	parent    session.EpochID
+	parent    session.Core
 	author    uint32
 	nonce     [32]byte
 	change    session.Edit
@@ -95,7 +106,7 @@ func (c *commit) encode(sign func([]byte) []byte) {
 func parse(b []byte) (*commit, bool) {
 	r := reader{b: b}
 	c := &commit{whole: b}
-	c.parent = session.EpochID(r.fixed())
+	c.parent = session.Core(r.fixed())
 	c.author = r.u32()
 	c.nonce = r.fixed()
 	if r.u32() == 1 {
@@ -198,9 +209,9 @@ func (s *state) Commit(change session.Edit, rand io.Reader) (session.Built, erro
 
 func (s *state) applied(c *commit, child *epoch, added []session.Leaf) session.Applied {
 	a := session.Applied{Author: c.author, Added: added, Removed: c.change.Remove,
-		Context: c.change.Context, Data: c.change.Data, Child: child.id}
+		Context: c.change.Context, Data: c.change.Data, Core: child.id}
 	if !slices.Contains(c.change.Remove, s.leaf) {
-		a.Next = &state{eng: s.eng, ep: child, self: s.self, leaf: s.leaf}
+		a.Next = s.eng.state(child, s.self, s.leaf, s.id)
 	}
 	return a
 }
