@@ -66,6 +66,23 @@ func (c *Chain) Best() EpochID {
 	return n.Child.ID
 }
 
+// Opened returns the state that the rule names among those whose commits were
+// opened here, entered or not. It is Best, but for what headers claim alone.
+func (c *Chain) Opened() EpochID {
+	for n := c.root; ; {
+		var best *node
+		for _, k := range n.children {
+			if k.opened() && c.wins(k, best) {
+				best = k
+			}
+		}
+		if best == nil {
+			return n.Child.ID
+		}
+		n = best
+	}
+}
+
 // Divergence is where the rule goes one way and this member, who cannot enter
 // that, another.
 type Divergence struct {

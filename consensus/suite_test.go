@@ -213,6 +213,20 @@ func TestErasedBeatsHeaders(t *testing.T) {
 	c.check()
 }
 
+// What was opened is told from what headers claim, however well that ranks.
+func TestOpened(t *testing.T) {
+	w := parse(t, `
+		group alice bob carol
+		A . alice change slot=0
+		X A bob remove slot=1 header opened
+		L A carol remove slot=0 header
+		L2 L carol change slot=0 header`)
+	c := w.run(w.inputs)
+	if c.Head() != epochID("A") || c.Best() != epochID("L2") || c.Opened() != epochID("X") {
+		t.Error(c.Describe(named))
+	}
+}
+
 // A commit framed anew has two names and is one node; without end, it costs
 // nothing more.
 func TestOneCommitManyNames(t *testing.T) {

@@ -108,9 +108,9 @@ func (s *Session) logFor(d Device) (set *reconcile.Set, upTo uint64) {
 }
 
 // removal tells who asked that this account be taken out and which commit did
-// it, as seen from the branch that the rule names.
-func (s *Session) removal() (by Account, at consensus.Candidate, found bool) {
-	for id := s.chain.Best(); ; id = at.Parent {
+// it, on the way to a state.
+func (s *Session) removal(id EpochID) (by Account, at consensus.Candidate, found bool) {
+	for ; ; id = at.Parent {
 		if at, found = s.chain.Into(id); !found {
 			return by, at, false
 		}
@@ -132,18 +132,18 @@ func (s *Session) removal() (by Account, at consensus.Candidate, found bool) {
 	return by, at, true
 }
 
-// takenOut finds that this device is no longer in the group.
-func (s *Session) takenOut() {
+// takenOut finds that this device is no longer in the group, which is in a state.
+func (s *Session) takenOut(in EpochID) {
 	if s.meta.Status == statusRemoved {
 		return
 	}
-	by, at, found := s.removal()
+	by, at, found := s.removal(in)
 	why := "this device is no longer in the group"
 	var device Device
 	_, stays := slices.BinarySearchFunc(at.Child.Roster, s.cfg.Self.Account, compareAccount)
 	switch {
 	case !found:
-		at.Child.ID = s.chain.Best()
+		at.Child.ID = in
 	case by == s.cfg.Self.Account && stays:
 		device = s.cfg.Self.Device
 		why = fmt.Sprintf("another device of this account took this one out of the group in epoch %d", at.Child.Number)

@@ -32,14 +32,7 @@ func (s *Session) standing() {
 	case s.meta.Status == statusStale, s.dissolved():
 		return
 	case !diverged:
-		if s.meta.Status != statusMember {
-			s.become(statusMember, "")
-			s.notify(Notice{Kind: NoticeJoined, Epoch: s.chain.Head()})
-			if h := s.head(); h != nil { // what the branch that took me out had done is undone
-				s.tellEpoch(h)
-				s.review(h)
-			}
-		}
+		s.belong()
 		return
 	}
 	if s.pacing.unrest != 0 || s.pacing.settled != s.chain.Head() {
@@ -48,18 +41,25 @@ func (s *Session) standing() {
 	at := s.held[d.At]
 	switch {
 	case s.exits[d.Rival.ID]:
-		s.takenOut()
+		s.takenOut(s.chain.Best())
 	case s.newerThan[d.Rival.ID]:
 		if s.meta.Status != statusOutdated {
 			s.become(statusOutdated, "the group now follows rules that this version does not know: update it")
 			s.notify(Notice{Kind: NoticeTrouble, Reason: s.meta.Why})
 		}
 	case at != nil && at.epoch != nil && !s.unopenable[d.Rival.ID]:
+		if into, _ := s.chain.Into(s.chain.Opened()); s.exits[into.ID] { // whatever else is claimed
+			s.takenOut(into.Child.ID)
+			return
+		}
+		if s.meta.Status == statusRemoved {
+			s.belong()
+		}
 		if s.divided || s.now < s.pacing.quiet+askFor { // else it may well be a lie
 			s.goOnAsking()
 		}
 	case s.outside():
-		s.takenOut()
+		s.takenOut(s.chain.Best())
 	case s.meta.Status == statusMember && s.another(d):
 	case s.meta.Status == statusMember:
 		s.become(statusStranded, "the group went on without this side for longer than its old keys are kept")
@@ -68,6 +68,19 @@ func (s *Session) standing() {
 		s.readmit(d)
 	default:
 		s.readmit(d)
+	}
+}
+
+// belong finds that this device is a member, where it was not before.
+func (s *Session) belong() {
+	if s.meta.Status == statusMember {
+		return
+	}
+	s.become(statusMember, "")
+	s.notify(Notice{Kind: NoticeJoined, Epoch: s.chain.Head()})
+	if h := s.head(); h != nil { // what the branch that took me out had done is undone
+		s.tellEpoch(h)
+		s.review(h)
 	}
 }
 

@@ -154,7 +154,7 @@ func (s *Session) takeCommit(by EnvelopeID, p *held, body []byte) outcome {
 	}
 	if shut {
 		s.count(DropPath)
-		s.nack(p, ap.Child)
+		s.nack(p, ChildOf(p.id, ap.Core))
 		s.unopenable[id] = true
 	}
 	if known, ok := s.chain.Get(id); !ok || !known.Header {

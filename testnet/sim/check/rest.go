@@ -35,6 +35,9 @@ func (b *Book) Agree(at time.Duration, part func(device string) int) {
 				continue
 			}
 			if m.stranded {
+				if b.amongLiars(g, m, part) {
+					continue
+				}
 				b.broke(at, "I15", name, device, "is stranded and was not readmitted")
 				continue
 			}
@@ -54,6 +57,19 @@ func (b *Book) Agree(at time.Duration, part func(device string) int) {
 		}
 		b.seated(at, g, heads, part)
 	}
+}
+
+// amongLiars says that there are liars in a group, and that of those whom a device
+// can reach no honest one takes part: nobody need let it in again.
+func (b *Book) amongLiars(g *group, m *member, part func(device string) int) bool {
+	liars := false
+	for _, o := range g.members {
+		liars = liars || o.liar
+		if !o.liar && !o.away && !o.stranded && !o.gone && o.at != "" && part(o.device) == part(m.device) {
+			return false
+		}
+	}
+	return liars
 }
 
 // seated checks that a device whose account the head's roster names knows so,
