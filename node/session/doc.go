@@ -198,19 +198,27 @@
 // perhaps one of a fork. All else comes beside it, sealed for the epoch and signed
 // by nobody as a whole, so each part is looked at by itself. Votes, evidence and
 // who asked for the joiner are others' signed statements, or left out. The tree is
-// headers, each signed by its author and following from the one before, back for a
-// window and for as long as the cool-down looks back from there; who was in its
-// epochs is reckoned back from the roster of the state, and an author who was not
-// there spoils the whole. So a liar can leave out what it likes until others say
-// it, and lie of commits that it or its friends made: what they led from, and
-// whom they brought and took. That changes who weighs where in the joiner's eyes
+// headers, each signed by its author, back for a window and for as long as the
+// cool-down looks back from there. An EpochID is a hash of the one before it and of
+// what the engine calls the state, so each header proves the one before, and only
+// of the commit by which the joiner enters can its author lie what it led from: the
+// joiner is then in a state that nobody else has a name for, as if it had not been
+// invited. Who was in the epochs is reckoned back from the roster of the state, and
+// an author who was not there spoils the whole. So a liar can leave out what it
+// likes until others say it, and lie of commits that it or its friends made: whom
+// they brought and took. That changes who weighs where in the joiner's eyes
 // alone, on those epochs, for a window, and convicts nobody; a joiner brought to a
 // fork so stays on probation, as votes of the others do not lead there. Who votes
 // where the tree begins is its word: no fork begins there any more. Anchors are
 // its word too: wrong ones keep the joiner from the topics where the others speak,
 // and from the control plane, until it has entered an epoch whose number is a
-// multiple of four itself. A Welcome is bounded by that: maxTrail headers, maxWelcomeVotes votes, maxEvidence
-// proofs.
+// multiple of four itself. A Welcome is bounded by that: maxTrail headers,
+// maxWelcomeVotes votes, maxEvidence proofs.
+//
+// Whoever lets a stranded device in again may be a liar and keep the Welcome. Its
+// leaf has then changed, and it cannot tell; so after two minutes it asks anew, once
+// for each leaf that may be its own by now (heal.go). A new member whose inviter
+// keeps the Welcome has to be invited again.
 //
 // # What is not promised
 //

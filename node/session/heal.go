@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"maps"
 	"slices"
@@ -58,8 +59,8 @@ func (s *Session) standing() {
 		if s.divided || s.now < s.pacing.quiet+askFor { // else it may well be a lie
 			s.goOnAsking()
 		}
-	case s.outside():
-		s.takenOut(s.chain.Best())
+	case s.outside(s.believed(d)):
+		s.takenOut(s.believed(d))
 	case s.meta.Status == statusMember && s.another(d):
 	case s.meta.Status == statusMember:
 		s.become(statusStranded, "the group went on without this side for longer than its old keys are kept")
@@ -96,9 +97,25 @@ func (s *Session) against(d consensus.Divergence) int {
 	return stand - d.Weight
 }
 
-// outside reports that my account is not in the state the rule names.
-func (s *Session) outside() bool {
-	e, ok := s.chain.Epoch(s.chain.Best())
+// believed is how far up a rival's branch, which is known by headers, at least as
+// many stand at each of its commits as stay below: one member can sign headers of
+// nothing on top of it, and weighs one.
+func (s *Session) believed(d consensus.Divergence) EpochID {
+	at := d.Rival.Child.ID
+	above, _ := s.chain.Path(at, s.chain.Best())
+	for _, id := range above.Redo {
+		c, _ := s.chain.Get(id)
+		if stand, _ := s.chain.Agreed(at); 2*s.chain.Weight(id) < stand {
+			break
+		}
+		at = c.Child.ID
+	}
+	return at
+}
+
+// outside reports that my account is not in a state.
+func (s *Session) outside(id EpochID) bool {
+	e, ok := s.chain.Epoch(id)
 	_, in := slices.BinarySearchFunc(e.Roster, s.cfg.Self.Account, compareAccount)
 	return ok && !in
 }
@@ -135,12 +152,17 @@ func sortedPeers(m map[Peer]*peer) []Peer {
 	return out
 }
 
-// readmission is a Readmit as it stands in a row: with the private half.
+// readmission is a Readmit as it stands in a row: with the private halves. Whoever
+// does one may be a liar and keep the Welcome: then this device's leaf has changed,
+// and it cannot tell. So where none has come for a while there is a new one, by a
+// fresh key package, and it is bound to each leaf that may be this device's by now.
 type readmission struct {
-	Intent  intent  `cbor:"1,keyasint"`
-	Package Package `cbor:"2,keyasint"`
-	Said    Time    `cbor:"3,keyasint"`
-	At      EpochID `cbor:"4,keyasint"` // the last epoch both sides share
+	Intents  []intent   `cbor:"1,keyasint"` // the same, but for the leaf it replaces
+	Packages []Package  `cbor:"2,keyasint"` // pledged, the latest last
+	Stamps   [][32]byte `cbor:"5,keyasint"` // of the leaves they would make
+	Said     Time       `cbor:"3,keyasint"`
+	At       EpochID    `cbor:"4,keyasint"` // the last epoch both sides share
+	Since    Time       `cbor:"6,keyasint"` // first said
 }
 
 // plea is a Readmit as it is published, on the control plane.
@@ -172,35 +194,52 @@ func (s *Session) readmit(d consensus.Divergence) {
 	}
 	best, _ := s.chain.Epoch(s.chain.Best())
 	r := s.readmission
-	fresh := r == nil || r.At != d.At || r.Intent.Until < best.Number
+	fresh := r == nil || r.At != d.At || r.Intents[0].Until < best.Number || s.now >= r.Since+welcomeWait
 	if !fresh && s.now < r.Said+pleaAgain {
 		s.wake(r.Said + pleaAgain)
 		return
 	}
-	if fresh {
-		pkg, err := s.cfg.Engine.NewKeyPackage(s.cfg.Self, s.wall, s.cfg.Rand)
-		if err != nil {
-			return
-		}
-		leaf, err := s.cfg.Engine.ReadKeyPackage(pkg.Public, s.wall)
-		if err != nil {
-			return
-		}
-		r = &readmission{Package: pkg, At: d.At}
-		r.Intent = intent{Op: opReadmit, Author: s.cfg.Self.Device, Account: s.cfg.Self.Account, Device: s.cfg.Self.Device,
-			Leaves: []pledge{{leaf.Device, leaf.Stamp}}, Guard: readmitGuard(s.cfg.Self.Device, at.stamp), Until: best.Number + intentEpochs}
-		s.random(r.Intent.ID[:])
-		r.Intent.Signature = s.cfg.Engine.Sign(s.cfg.Self.Secret, intentLabel, r.Intent.signed(s.group))
-		s.readmission = r
+	if fresh && !s.pledge(at, best.Number+intentEpochs) {
+		return
 	}
+	r = s.readmission
 	r.Said = s.now
 	s.save(rowReadmit, encode(r), EpochID{})
-	p := plea{Request: request{r.Intent, [][]byte{r.Package.Public}}}
-	for _, a := range s.anchorsOf(s.head()) {
-		p.Proofs = append(p.Proofs, prove(a, &r.Intent))
+	for i := range r.Intents {
+		p := plea{Request: request{r.Intents[i], [][]byte{r.Packages[len(r.Packages)-1].Public}}}
+		for _, a := range s.anchorsOf(s.head()) {
+			p.Proofs = append(p.Proofs, prove(a, &r.Intents[i]))
+		}
+		s.publishOwn(s.sealControl(s.state(controlReadmit, p)))
 	}
-	s.publishOwn(s.sealControl(s.state(controlReadmit, p)))
 	s.wake(s.now + pleaAgain)
+}
+
+// pledge makes a readmission that holds until an epoch, by a fresh key package.
+func (s *Session) pledge(at *held, until uint64) bool {
+	pkg, err := s.cfg.Engine.NewKeyPackage(s.cfg.Self, s.wall, s.cfg.Rand)
+	if err != nil {
+		return false
+	}
+	leaf, err := s.cfg.Engine.ReadKeyPackage(pkg.Public, s.wall)
+	if err != nil {
+		return false
+	}
+	r := &readmission{At: at.id, Since: s.now}
+	if old := s.readmission; old != nil {
+		n := max(0, len(old.Packages)-maxPledged)
+		r.Packages, r.Stamps = old.Packages[n:], old.Stamps[n:]
+	}
+	for _, stamp := range append([][32]byte{at.stamp}, r.Stamps...) {
+		in := intent{Op: opReadmit, Author: s.cfg.Self.Device, Account: s.cfg.Self.Account, Device: s.cfg.Self.Device,
+			Leaves: []pledge{{leaf.Device, leaf.Stamp}}, Guard: readmitGuard(s.cfg.Self.Device, stamp), Until: until}
+		s.random(in.ID[:])
+		in.Signature = s.cfg.Engine.Sign(s.cfg.Self.Secret, intentLabel, in.signed(s.group))
+		r.Intents = append(r.Intents, in)
+	}
+	r.Packages, r.Stamps = append(r.Packages, pkg), append(r.Stamps, leaf.Stamp)
+	s.readmission = r
+	return true
 }
 
 // readmitted is when this device saw another let in again on the way to h, in the
@@ -256,10 +295,10 @@ func (s *Session) takePlea(c *control) outcome {
 func (s *Session) welcomed(e Welcomed) {
 	packages := e.Packages
 	if s.readmission != nil {
-		packages = append(slices.Clone(packages), s.readmission.Package)
+		packages = append(slices.Clone(packages), s.readmission.Packages...)
 	}
 	if s.kept != nil {
-		packages = append(slices.Clone(packages), s.kept.Package)
+		packages = append(slices.Clone(packages), s.kept.Packages...)
 	}
 	ep, side, used, err := s.openInvitation(e.Bytes, packages)
 	if err != nil {
@@ -326,6 +365,10 @@ func (s *Session) rejoin(e Epoch, side sidecar, by Package) {
 	heard := s.chain.Snapshot()
 	s.forget()
 	s.become(statusMember, "")
+	var pledged []Package
+	if s.readmission != nil {
+		pledged = slices.DeleteFunc(slices.Clone(s.readmission.Packages), func(p Package) bool { return bytes.Equal(p.Public, by.Public) })
+	}
 	s.readmission = nil
 	s.drop(rowReadmit)
 	if err := s.join(e, side); err != nil {
@@ -338,7 +381,7 @@ func (s *Session) rejoin(e Epoch, side sidecar, by Package) {
 		s.meta.Probation = false
 		s.saveMeta()
 	}
-	s.keepPackage(by)
+	s.keepPackages(by, pledged)
 	h := s.head()
 	s.unparkAll()
 	s.askAll()

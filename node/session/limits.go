@@ -225,6 +225,11 @@ const (
 	askFor = 5000
 	// pleaAgain is how often a stranded device repeats its Readmit.
 	pleaAgain = 30_000
+	// welcomeWait is how long a stranded device waits to be let in before it asks by
+	// another key package: twice the time in which nobody is let in again. Of those
+	// it gave out before, maxPledged may still be used.
+	welcomeWait = 120_000
+	maxPledged  = 3
 	// lostStatements is how far the count of statements is put forward once an
 	// old copy is let in anew: more than the later copy can have made, so that
 	// what comes late of it is not taken for word of yet another.

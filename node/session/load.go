@@ -213,7 +213,7 @@ func (s *Session) loadAsked(l *loader) {
 		s.wishes[w.Intent.ID] = w
 	})
 	if _, ok := l.rows[rowKept]; ok {
-		s.kept = &keptPackage{}
+		s.kept = &keptPackages{}
 		l.read(rowKept, s.kept)
 	}
 	if _, ok := l.rows[rowReadmit]; ok {

@@ -55,7 +55,7 @@ func (s *Session) reap() {
 			s.eraseKeys(e)
 		}
 	}
-	if k := s.kept; k != nil && (s.chain.Within(keep, k.Joined) || k.Since+forkKeep < s.now) {
+	if k := s.kept; k != nil && (s.chain.Within(keep, k.Joined) && !k.pledged(s.held[keep]) || k.Since+forkKeep < s.now) {
 		s.dropPackage()
 	}
 	s.finalize(keep)

@@ -126,7 +126,7 @@ type Session struct {
 	stirred         bool    // a vote, commit or receipt came since the last reap
 	drained         EpochID // down to where requests done were last forgotten
 	reapAt          Time    // when it is done anyway
-	kept            *keptPackage
+	kept            *keptPackages
 	gone            map[Device]departure // devices that left (gone.go)
 	early           []Welcomed           // Welcomes that came before the headers they need
 	unpublished     [][]byte             // own commits that a crash may have kept in

@@ -274,23 +274,29 @@ func Join(cfg Config, now Time, welcome []byte, packages []Package) (*Session, E
 	if err := s.join(e, side); err != nil {
 		return nil, Effects{}, err
 	}
-	s.keepPackage(packages[used])
+	s.keepPackages(packages[used], nil)
 	return s, s.finish(), nil
 }
 
-// keptPackage is the key package by which this device came in, kept until that
-// is final: a rival commit may have let the device in by the same one, and if
-// that commit wins, its Welcome is the way over.
-type keptPackage struct {
-	Package Package `cbor:"1,keyasint"`
-	Joined  EpochID `cbor:"2,keyasint"`
-	Since   Time    `cbor:"3,keyasint"`
+// keptPackages are the key package by which this device came in, and those by
+// which it asked to be let in again beside that one. A rival commit may let the
+// device in by the same, and if that commit wins, its Welcome is the way over: so
+// they are kept until the entry is final. And what it asked for beside may be done
+// later: as long as its leaf is the one it came in with.
+type keptPackages struct {
+	Packages []Package `cbor:"1,keyasint"`
+	Joined   EpochID   `cbor:"2,keyasint"`
+	Since    Time      `cbor:"3,keyasint"`
+	Stamp    [32]byte  `cbor:"4,keyasint"`
 }
 
-func (s *Session) keepPackage(p Package) {
+func (s *Session) keepPackages(used Package, others []Package) {
 	s.dropPackage()
-	s.kept = &keptPackage{p, s.meta.Joined, s.now}
-	s.fx.Spent = append(s.fx.Spent, p.Public)
+	s.kept = &keptPackages{Packages: append(slices.Clone(others), used), Joined: s.meta.Joined, Since: s.now}
+	if h := s.head(); h != nil {
+		s.kept.Stamp = h.stamp
+	}
+	s.fx.Spent = append(s.fx.Spent, used.Public)
 	s.save(rowKept, encode(s.kept), s.kept.wrapName())
 }
 
@@ -301,7 +307,13 @@ func (s *Session) dropPackage() {
 	}
 }
 
-func (k *keptPackage) wrapName() EpochID {
+// pledged reports that a request beside the one by which the device came in may
+// still be done on an epoch.
+func (k *keptPackages) pledged(h *held) bool {
+	return len(k.Packages) > 1 && h != nil && h.stamp == k.Stamp
+}
+
+func (k *keptPackages) wrapName() EpochID {
 	return sha256.Sum256(append([]byte("covey kept"), k.Joined[:]...))
 }
 

@@ -17,7 +17,7 @@ import (
 
 var (
 	seeds   = flag.Int("seeds", 1000, "mixed runs of TestSeeds; a night runs 10000")
-	hostile = flag.Int("hostile", 130, "runs of TestHostileSeeds")
+	hostile = flag.Int("hostile", 1000, "runs of TestHostileSeeds")
 	first   = flag.Uint64("first", 1, "the seed they begin with")
 	seed    = flag.Uint64("seed", 0, "the one seed TestSeeds runs, if not zero")
 	shrink  = flag.Bool("shrink", false, "cut the script of a failing seed short")
