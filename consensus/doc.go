@@ -119,10 +119,11 @@
 // Headers. A header's author can lie about all but its name. Such a lie weighs
 // what its author weighs, is never entered, and ends when the commit itself
 // comes. Said of the head, it has all who stand there against it (package
-// session), so its author alone holds nobody back. A member that can only read
-// headers (its state is erased) can be kept from learning of a branch by a
-// header that claims a child of it: it then goes by the votes for what came
-// before. It cannot be made to enter anything.
+// session), so its author alone holds nobody back. It displaces nothing that was
+// opened here, entered or not. Where two headers claim one child of two parents,
+// neither stands, and a member that can only read headers then goes by the votes
+// for what came before. That the ids of epochs leave no room for: in package
+// session each is a hash of its parent's. Nobody can be made to enter anything.
 //
 // # What is not promised
 //
