@@ -100,25 +100,26 @@
 // medians of three rounds, the least and the most of them behind:
 //
 //	                                       nodes  median  least–most
-//	start of a new node, until ready           1     43 ms   41.5–43.5
-//	start after kill -9                        1     63 ms   61.9–82.9
-//	resident memory, a daemon of a group      10     63 MiB  59.4–63.2 (24 its share)
-//	idle CPU of it                            10   1.75 % of a core, 1.6–2.3
-//	synced write, p50                          1   0.26 ms   0.253–0.265
-//	message, p50 (gossip alone)                2    2.3 ms   2.28–2.35 (0.39)
-//	                                          10    6.7 ms   6.25–6.83 (1.6)
-//	                                          30     18 ms   17.4–18.4 (4.9)
-//	message, p99 (gossip alone)                2    3.7 ms   3.41–5.91 (0.78)
-//	                                          10     14 ms   12.1–14.2 (3.7)
-//	                                          30     36 ms   32.7–36.2 (12)
-//	messages sustained, of one sender         10    475 /s   438–520, none dropped
-//	invitation to first message                2     15 ms   12.1–19.9
-//	10,000 missed, from start to readable      5    2.3 s    1.78–2.83
+//	start of a new node, until ready           1     42 ms   41.7–43.4
+//	start after kill -9                        1     64 ms   62.3–275
+//	resident memory, a daemon of a group      10     64 MiB  63.6–66 (23 its share)
+//	idle CPU of it                            10    0.8 % of a core, 0.6–1.5
+//	synced write, p50                          1   0.34 ms   0.334–0.372
+//	message, p50 (gossip alone)                2    2.3 ms   2.22–2.36 (0.36)
+//	                                          10    6.6 ms   5.81–6.65 (1.1)
+//	                                          30     18 ms   16.8–20.2 (2.6)
+//	message, p99 (gossip alone)                2    3.2 ms   2.78–3.29 (0.59)
+//	                                          10     12 ms   11.1–17.8 (2.7)
+//	                                          30     40 ms   32.7–48.4 (9.0)
+//	message, CPU of all nodes (gossip alone)   2    5.2 ms   4.8–5.2 (1.4)
+//	                                          10     19 ms   17.2–20.8 (7.0)
+//	                                          30     57 ms   57.0–60.4 (18)
+//	messages sustained, of one sender         10    591 /s   564–651, none dropped
+//	invitation to first message                2    9.9 ms   9.74–10.2
+//	10,000 missed, from start to readable      5    2.3 s    1.65–2.79
 //
 // Latency is to be at most 1.3 times that of gossip and one synced write. It is
-// more at every size. Since then validation hands messages on, and gossip alone
-// takes 0.67 ms instead of 0.96 among ten and 1.5 instead of 3.0 among thirty
-// (medians of three rounds in turn); a message takes what it took. Between two,
+// more at every size, the more so since gossip alone became faster. Between two,
 // of 2.1 ms, the sender's call, Step and rows take 0.34, its write 0.56, the way
 // 0.43, the other's Step and rows 0.20 and its write 0.53. The stages one by one,
 // and what was tried to cut them, are in package testnet/bench/nodes.
