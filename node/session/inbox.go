@@ -104,6 +104,10 @@ func (s *Session) takeBranch(from Peer, id EnvelopeID, e *envelope, h *held) out
 		s.count(DropSealed)
 		return outRefused
 	}
+	if _, _, marked := s.readMark(e.mark); marked && inner != innerControl {
+		s.count(DropMalformed) // else its author could have it leave all logs again
+		return outRefused
+	}
 	switch inner {
 	case innerCommit:
 		return s.takeCommit(id, h, body)

@@ -30,7 +30,10 @@ import (
 // member who has no key for an epoch and keeps its envelopes for others, and does
 // not hang on the order in which they come. Members who have been told the same
 // have the same receipts in their logs, and comparing those finds nothing more to
-// send. Of what has one mark all stays: anybody can copy it.
+// send. Of what has one mark all stays: anybody can copy it. Nothing but a receipt
+// may have one, and whoever opens anything else that does refuses it: a liar could
+// have a commit that all followed leave their logs, and nobody who was away would
+// ever get it.
 //
 // The hash is keyed by the group's id, which only members know. To others, marks
 // are noise, as are those on all that is no receipt; to a member who was removed

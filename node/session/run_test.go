@@ -225,3 +225,36 @@ func TestReceiptsOfManyMessages(t *testing.T) {
 		}
 	}
 }
+
+// A mark on anything but a receipt: whoever opens it refuses it. A later mark of
+// the same run would have it leave all logs, a commit that all followed too.
+func TestOnlyReceiptsHaveMarks(t *testing.T) {
+	tb := newTable(t, "alice", "bob", "carol")
+	alice, bob := tb.s["alice"], tb.s["bob"]
+	h := bob.head()
+	e, _ := parseEnvelope(tb.announce("alice", "bob", tb.craft("alice", Edit{})))
+	plain, _ := MLS{}.Open(h.branch, e.head, e.sealed)
+	_, commit, _ := unpad(plain)
+	marked := func(inner byte, body []byte) []byte { return alice.sealMarked(h, alice.markOf(link{1}, 1), inner, body) }
+	for what, raw := range map[string][]byte{
+		"commit":  marked(innerCommit, commit),
+		"message": marked(innerMessage, []byte("x")),
+		"request": marked(innerControl, alice.state(controlIntent, request{})),
+	} {
+		e, _ := parseEnvelope(raw)
+		if tb.step("bob", Received{From: "carol", Envelope: raw}); bob.logged(e.id()) || bob.head().id != h.id {
+			t.Errorf("a %s with the mark of a receipt was taken", what)
+		}
+	}
+	if n := bob.Counts()[DropMalformed]; n != 3 {
+		t.Errorf("%d were counted", n)
+	}
+	receipt := marked(innerControl, alice.state(controlReceipt, receipt{}))
+	e, _ = parseEnvelope(receipt)
+	if tb.step("bob", Received{From: "carol", Envelope: receipt}); !bob.logged(e.id()) {
+		t.Error("a receipt was not taken")
+	}
+	if tb.step("bob", Received{From: "carol", Envelope: alice.sealOn(h, innerCommit, commit)}); bob.head().id == h.id {
+		t.Error("the commit without a mark was not taken")
+	}
+}

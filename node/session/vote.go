@@ -39,6 +39,10 @@ func (s *Session) takeStatement(from Peer, body []byte, e *envelope, h *held) ou
 		s.count(DropControl)
 		return outRefused
 	}
+	if _, _, marked := s.readMark(e.mark); h != nil && marked && c.Kind != controlReceipt {
+		s.count(DropMalformed) // as in takeBranch
+		return outRefused
+	}
 	account, ok := s.speaker(&c, h)
 	if !ok || h == nil && !s.everMet(account) && !s.mayMeet(&c, e) {
 		s.count(DropStranger)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -417,9 +418,12 @@ func (b *byzantine) drip(n int) {
 func (b *byzantine) forge(e session.Epoch, inner byte, body []byte, luck *Rand) []byte {
 	head := binary.BigEndian.AppendUint32([]byte{1, 1}, uint32(e.Number()))
 	head = append(head, e.Export("covey branch tag", 16)...)
-	var noise [16]byte // in the place of a mark
-	luck.Read(noise[:])
-	head = append(head, noise[:]...)
+	var mark [16]byte // that of nothing: the last byte hides a nought
+	luck.Read(mark[:15])
+	group := b.s.s.Group()
+	hides := sha256.Sum256(slices.Concat([]byte("receipts"), group[:], mark[:15]))
+	mark[15] = hides[16]
+	head = append(head, mark[:]...)
 	plain := binary.BigEndian.AppendUint32([]byte{inner}, uint32(len(body)))
 	plain = append(plain, body...)
 	for len(plain)%64 != 0 {
