@@ -161,10 +161,11 @@ func (s *Session) takeCommit(by EnvelopeID, p *held, body []byte) outcome {
 		s.nack(p, ChildOf(p.id, ap.Core))
 		s.unopenable[id] = true
 	}
-	if known, ok := s.chain.Get(id); !ok || !known.Header {
+	known, said := s.chain.Get(id)
+	s.admit(p, &v, ap, by)
+	if _, in := s.chain.Get(id); in && !(said && known.Header) {
 		s.awaitHeader(id)
 	}
-	s.admit(p, &v, ap, by)
 	return outLogged
 }
 
