@@ -153,6 +153,6 @@ func (d *heading) fits() bool {
 		}
 		return true
 	}
-	return d.Class <= consensus.ClassJoin && d.Role <= consensus.RoleOwner && len(d.In) <= maxHeading &&
+	return d.Class <= consensus.ClassJoin && d.Role <= consensus.RoleOwner && len(d.In)+len(d.Out) <= maxHeading &&
 		len(d.Voters) <= consensus.V1().Committee && sorted(d.In) && sorted(d.Out) && sorted(d.Voters)
 }

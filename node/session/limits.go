@@ -263,9 +263,9 @@ const (
 	// members who use one four times as long in a measurement, and as many as the
 	// cool-down looks back.
 	maxTrail = 5 * window
-	// maxHeading bounds the accounts a header says joined: more than a commit
-	// can add.
-	maxHeading = 4096
+	// maxHeading bounds the accounts a header says joined and left: more than a
+	// commit can carry, and sixty-four kilobytes of memory for each header kept.
+	maxHeading = 2048
 	// maxHeadless bounds the commits remembered as not having been said: a window
 	// of epochs, four of one author on each.
 	maxHeadless = 4 * window
