@@ -39,7 +39,7 @@ func (s *Session) standing() {
 	if s.pacing.unrest != 0 || s.pacing.settled != s.chain.Head() {
 		return // not quiet yet
 	}
-	at := s.held[d.At]
+	at, believed := s.held[d.At], s.believed(d)
 	switch {
 	case s.exits[d.Rival.ID]:
 		s.takenOut(s.chain.Best())
@@ -59,8 +59,8 @@ func (s *Session) standing() {
 		if s.divided || s.now < s.pacing.quiet+askFor { // else it may well be a lie
 			s.goOnAsking()
 		}
-	case s.outside(s.believed(d)):
-		s.takenOut(s.believed(d))
+	case s.outside(believed):
+		s.takenOut(believed)
 	case s.meta.Status == statusMember && s.another(d):
 	case s.meta.Status == statusMember:
 		s.become(statusStranded, "the group went on without this side for longer than its old keys are kept")
@@ -194,12 +194,12 @@ func (s *Session) readmit(d consensus.Divergence) {
 	}
 	best, _ := s.chain.Epoch(s.chain.Best())
 	r := s.readmission
-	fresh := r == nil || r.At != d.At || r.Intents[0].Until < best.Number || s.now >= r.Since+welcomeWait
-	if !fresh && s.now < r.Said+pleaAgain {
-		s.wake(r.Said + pleaAgain)
+	fresh := r == nil || r.At != d.At || r.Intents[0].Until < best.Number || s.now >= r.Since+r.patience()
+	if !fresh && s.now < r.again() {
+		s.wake(r.again())
 		return
 	}
-	if fresh && !s.pledge(at, best.Number+intentEpochs) {
+	if fresh && !s.askAnew(at, best.Number+intentEpochs) {
 		return
 	}
 	r = s.readmission
@@ -212,11 +212,17 @@ func (s *Session) readmit(d consensus.Divergence) {
 		}
 		s.publishOwn(s.sealControl(s.state(controlReadmit, p)))
 	}
-	s.wake(s.now + pleaAgain)
+	s.wake(r.again())
 }
 
-// pledge makes a readmission that holds until an epoch, by a fresh key package.
-func (s *Session) pledge(at *held, until uint64) bool {
+// patience is how long a Welcome is waited for: twice as long each time. again is
+// when the Readmit is said again, the more seldom the longer it is: all keep what
+// is said, and it may be that nobody who could do it is there.
+func (r *readmission) patience() Time { return welcomeWait << (len(r.Packages) - 1) }
+func (r *readmission) again() Time    { return r.Said + max(pleaAgain, (r.Said-r.Since)/4) }
+
+// askAnew makes a readmission that holds until an epoch, by a fresh key package.
+func (s *Session) askAnew(at *held, until uint64) bool {
 	pkg, err := s.cfg.Engine.NewKeyPackage(s.cfg.Self, s.wall, s.cfg.Rand)
 	if err != nil {
 		return false

@@ -226,8 +226,8 @@ const (
 	// pleaAgain is how often a stranded device repeats its Readmit.
 	pleaAgain = 30_000
 	// welcomeWait is how long a stranded device waits to be let in before it asks by
-	// another key package: twice the time in which nobody is let in again. Of those
-	// it gave out before, maxPledged may still be used.
+	// another key package, at first: twice the time in which nobody is let in again.
+	// Of those it gave out before, maxPledged may still be used.
 	welcomeWait = 120_000
 	maxPledged  = 3
 	// lostStatements is how far the count of statements is put forward once an
