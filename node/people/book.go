@@ -268,7 +268,6 @@ func (c *Contact) saw(d session.Device, addresses [][]byte, now time.Time) {
 	}
 }
 
-// bounded drops addresses that are too many or too long.
 func random(n int) []byte {
 	b := make([]byte, n)
 	rand.Read(b)
