@@ -372,26 +372,16 @@ func (x *explorer) silent(s shadow, node int, path *step) (bool, error) {
 	if is, known := x.mute[name]; known {
 		return is, nil
 	}
-	for _, it := range x.hands[s.hands[node]].open {
-		for _, c := range x.choices(s, node, it) {
-			after, on, o, err := x.take(s, node, it, c, path)
-			if err != nil {
-				return false, err
-			}
-			is := o.void
-			if !o.void && len(o.out) == 0 {
-				if is, err = x.silent(after, node, on); err != nil {
-					return false, err
-				}
-			}
-			if !is {
-				x.mute[name] = false
-				return false, nil
-			}
+	is, err := x.whatever(s, node, path, func(after shadow, on *step, o became) (bool, error) {
+		if o.void || len(o.out) > 0 {
+			return o.void, nil
 		}
+		return x.silent(after, node, on)
+	})
+	if err == nil {
+		x.mute[name] = is
 	}
-	x.mute[name] = true
-	return true, nil
+	return is, err
 }
 
 // shut reports that the others say nothing to a node while it does not move.
@@ -404,33 +394,41 @@ func (x *explorer) shut(s shadow, node int, path *step) (bool, error) {
 		if other == node || hand == 0 {
 			continue
 		}
-		silent, err := x.silent(s, other, path)
+		is, err := x.silent(s, other, path)
+		if err == nil && !is {
+			is, err = x.whatever(s, other, path, func(after shadow, on *step, o became) (bool, error) {
+				said := slices.ContainsFunc(o.out, func(n int32) bool { return x.parcels[n].to == node })
+				if said || o.void {
+					return !said, nil
+				}
+				return x.shut(after, node, on)
+			})
+		}
 		if err != nil {
 			return false, err
 		}
-		if silent {
-			continue
-		}
-		for _, it := range x.hands[hand].open {
-			for _, c := range x.choices(s, other, it) {
-				after, on, o, err := x.take(s, other, it, c, path)
-				if err != nil {
-					return false, err
-				}
-				is := !slices.ContainsFunc(o.out, func(n int32) bool { return x.parcels[n].to == node })
-				if is && !o.void {
-					if is, err = x.shut(after, node, on); err != nil {
-						return false, err
-					}
-				}
-				if !is {
-					x.mute[name] = false
-					return false, nil
-				}
-			}
+		if !is {
+			x.mute[name] = false
+			return false, nil
 		}
 	}
 	x.mute[name] = true
+	return true, nil
+}
+
+// whatever reports that something holds of each choice that a node has.
+func (x *explorer) whatever(s shadow, node int, path *step, holds func(after shadow, on *step, o became) (bool, error)) (bool, error) {
+	for _, it := range x.hands[s.hands[node]].open {
+		for _, c := range x.choices(s, node, it) {
+			after, on, o, err := x.take(s, node, it, c, path)
+			if err != nil {
+				return false, err
+			}
+			if is, err := holds(after, on, o); err != nil || !is {
+				return false, err
+			}
+		}
+	}
 	return true, nil
 }
 
