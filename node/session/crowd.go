@@ -40,7 +40,11 @@ func (s *Session) turnedAway(k *consensus.Candidate, by EnvelopeID) bool {
 	if s.crowds[child] == nil {
 		return false
 	}
-	if !slices.Contains(c.Envelopes, by) {
+	most := maxCarriers
+	if !k.Opened { // headers leave room for the commit
+		most /= 2
+	}
+	if len(c.Envelopes) < most && !slices.Contains(c.Envelopes, by) {
 		c.Envelopes = append(c.Envelopes, by)
 		s.save(rowCrowd(child), encode(c), EpochID{})
 	}

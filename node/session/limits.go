@@ -266,6 +266,10 @@ const (
 	// maxHeading bounds the accounts a header says joined and left: more than a
 	// commit can carry, and sixty-four kilobytes of memory for each header kept.
 	maxHeading = 2048
+	// maxCarriers is how many envelopes of a commit that was turned away, or of its
+	// header, are noted to be asked for again. Anybody can seal either anew; one of
+	// the commit is enough.
+	maxCarriers = 8
 	// maxHeadless bounds the commits remembered as not having been said: a window
 	// of epochs, four of one author on each.
 	maxHeadless = 4 * window

@@ -2,6 +2,7 @@ package session
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -217,8 +218,11 @@ func (s *Session) loadAsked(l *loader) {
 		l.read(rowKept, s.kept)
 	}
 	if _, ok := l.rows[rowReadmit]; ok {
-		s.readmission = &readmission{}
-		l.read(rowReadmit, s.readmission)
+		r := &readmission{}
+		if l.read(rowReadmit, r); l.err == nil && (len(r.Intents) == 0 || len(r.Packages) == 0 || len(r.Packages) > maxPledged+1 || len(r.Stamps) != len(r.Packages)) {
+			l.err = errors.New("row " + rowReadmit)
+		}
+		s.readmission = r
 	}
 	if _, ok := l.rows[rowOwed]; ok {
 		l.read(rowOwed, &s.owed)
