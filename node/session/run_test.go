@@ -235,7 +235,9 @@ func TestOnlyReceiptsHaveMarks(t *testing.T) {
 	e, _ := parseEnvelope(tb.announce("alice", "bob", tb.craft("alice", Edit{})))
 	plain, _ := MLS{}.Open(h.branch, e.head, e.sealed)
 	_, commit, _ := unpad(plain)
-	marked := func(inner byte, body []byte) []byte { return alice.sealMarked(h, alice.markOf(link{1}, 1), inner, body) }
+	marked := func(inner byte, body []byte) []byte {
+		return alice.sealMarked(h, alice.markOf(link{1}, 1), inner, body)
+	}
 	for what, raw := range map[string][]byte{
 		"commit":  marked(innerCommit, commit),
 		"message": marked(innerMessage, []byte("x")),

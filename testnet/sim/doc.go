@@ -52,8 +52,8 @@
 // # Measured
 //
 // An hour of ordinary chat ([Chat]) among 1,000 people in groups of ten takes
-// 22 s of processor, on an AMD EPYC that had much else to do, and among 100 one
-// second. A node takes 60 kB of heap when its group is formed and 150 kB after the
+// 16.5 s on two cores of an AMD EPYC that had little else to do, and among 100
+// one second. A node takes 60 kB of heap when its group is formed and 150 kB after the
 // hour, of which some 40 are the rows of its disk; testnet/FOUND.md has the table.
 // To measure yours:
 //
